@@ -1,0 +1,187 @@
+package registry
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"gatelodge/internal/oauth"
+)
+
+// MaxScopes is how many scopes there can be: an [oauth.ScopeSet] has this many bits.
+const MaxScopes = 128
+
+// Claim is one fact about a user, named as the profile endpoint answers it.
+type Claim string
+
+const (
+	ClaimUserID     Claim = "user_id"
+	ClaimName       Claim = "name"
+	ClaimEmail      Claim = "email"
+	ClaimPostalCode Claim = "postal_code"
+)
+
+// Scope is one thing that an application may ask a user for.
+type Scope struct {
+	Number    int // its bit in an oauth.ScopeSet: stored in grants and tokens, so never given to another scope
+	Name      string
+	Aliases   []string // other names by which it may be asked for; answers always use Name
+	Label     string   // the consent page's line
+	Detail    string   // the sentence beneath it
+	Essential bool     // cannot be unticked on the consent page unless the application asks for it as voluntary
+	Claims    []Claim
+}
+
+// BuiltIn returns the scopes of Login with Amazon's customer profile (login-with-amazon.md section 15).
+func BuiltIn() []Scope {
+	return []Scope{
+		{
+			Number:    0,
+			Name:      "profile",
+			Label:     "Your name and e-mail address",
+			Detail:    "The application learns your name, your e-mail address, and an ID that it knows you by.",
+			Essential: true,
+			Claims:    []Claim{ClaimUserID, ClaimName, ClaimEmail},
+		},
+		{
+			Number:    1,
+			Name:      "profile:user_id",
+			Label:     "An ID that tells the application who you are, and nothing more",
+			Detail:    "Applications of other developers see another ID, so they cannot compare notes about you.",
+			Essential: true,
+			Claims:    []Claim{ClaimUserID},
+		},
+		{
+			Number:    2,
+			Name:      "postal_code",
+			Label:     "Your postal code",
+			Detail:    "The application learns the postal code of your account, and an ID that it knows you by.",
+			Essential: true,
+			Claims:    []Claim{ClaimUserID, ClaimPostalCode},
+		},
+	}
+}
+
+// Scopes is the table of all scopes that this server knows. It does not change once made.
+type Scopes struct {
+	ordered []Scope // by number
+	byName  map[string]int
+}
+
+// NewScopes makes a table, refusing one whose numbers or names are not unique or cannot be used.
+func NewScopes(scopes []Scope) (*Scopes, error) {
+	t := &Scopes{ordered: slices.Clone(scopes), byName: make(map[string]int)}
+	slices.SortFunc(t.ordered, func(a, b Scope) int { return cmp.Compare(a.Number, b.Number) })
+	var errs []error
+	for i, s := range t.ordered {
+		if s.Number < 0 || s.Number >= MaxScopes {
+			errs = append(errs, fmt.Errorf("scope %q: number %d is outside 0 to %d", s.Name, s.Number, MaxScopes-1))
+		}
+		if i > 0 && t.ordered[i-1].Number == s.Number {
+			errs = append(errs, fmt.Errorf("scopes %q and %q: both have number %d", t.ordered[i-1].Name, s.Name, s.Number))
+		}
+		if s.Label == "" {
+			errs = append(errs, fmt.Errorf("scope %q: no label for the consent page", s.Name))
+		}
+		for name := range s.names() {
+			if !isScopeToken(name) {
+				errs = append(errs, fmt.Errorf("scope %d: %q cannot be a scope's name", s.Number, name))
+			}
+			if _, taken := t.byName[name]; taken {
+				errs = append(errs, fmt.Errorf("scope %d: the name %q is taken", s.Number, name))
+			}
+			t.byName[name] = i
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// names yields the scope's name and its aliases.
+func (s Scope) names() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !yield(s.Name) {
+			return
+		}
+		for _, alias := range s.Aliases {
+			if !yield(alias) {
+				return
+			}
+		}
+	}
+}
+
+// isScopeToken holds RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ).
+func isScopeToken(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Lookup finds a scope by its name or an alias. Names are case-sensitive (RFC 6749 section 3.3).
+func (t *Scopes) Lookup(name string) (Scope, bool) {
+	i, ok := t.byName[name]
+	if !ok {
+		return Scope{}, false
+	}
+	return t.ordered[i], true
+}
+
+// ByNumber finds a scope by its bit.
+func (t *Scopes) ByNumber(n int) (Scope, bool) {
+	i, ok := slices.BinarySearchFunc(t.ordered, n, func(s Scope, n int) int { return cmp.Compare(s.Number, n) })
+	if !ok {
+		return Scope{}, false
+	}
+	return t.ordered[i], true
+}
+
+// All yields every scope in the order of their numbers.
+func (t *Scopes) All() iter.Seq[Scope] { return slices.Values(t.ordered) }
+
+// Parse turns names into a set, and returns the names that are no scope's in the order they came.
+func (t *Scopes) Parse(names []string) (set oauth.ScopeSet, unknown []string) {
+	for _, name := range names {
+		i, ok := t.byName[name]
+		if !ok {
+			unknown = append(unknown, name)
+			continue
+		}
+		set = set.With(t.ordered[i].Number)
+	}
+	return set, unknown
+}
+
+// Names returns the names of a set's scopes in the order of their numbers.
+func (t *Scopes) Names(set oauth.ScopeSet) []string {
+	var names []string
+	for _, s := range t.ordered {
+		if set.Has(s.Number) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// Claims returns the facts that a set releases, each once.
+func (t *Scopes) Claims(set oauth.ScopeSet) []Claim {
+	var claims []Claim
+	for _, s := range t.ordered {
+		if !set.Has(s.Number) {
+			continue
+		}
+		for _, c := range s.Claims {
+			if !slices.Contains(claims, c) {
+				claims = append(claims, c)
+			}
+		}
+	}
+	return claims
+}

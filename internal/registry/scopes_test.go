@@ -1,0 +1,95 @@
+package registry
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gatelodge/internal/oauth"
+)
+
+func builtIn(t *testing.T) *Scopes {
+	t.Helper()
+	scopes, err := NewScopes(BuiltIn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scopes
+}
+
+func TestBuiltInScopes(t *testing.T) {
+	scopes := builtIn(t)
+	tests := []struct {
+		name   string
+		number int
+		claims []Claim
+	}{
+		{"profile", 0, []Claim{"user_id", "name", "email"}},
+		{"profile:user_id", 1, []Claim{"user_id"}},
+		{"postal_code", 2, []Claim{"user_id", "postal_code"}},
+	}
+	for _, tt := range tests {
+		s, ok := scopes.Lookup(tt.name)
+		if !ok || s.Number != tt.number || !s.Essential || s.Label == "" {
+			t.Errorf("Lookup(%q) = %+v, %v", tt.name, s, ok)
+		}
+		if diff := cmp.Diff(tt.claims, s.Claims); diff != "" {
+			t.Errorf("%s: %s", tt.name, diff)
+		}
+		if byNumber, ok := scopes.ByNumber(tt.number); !ok || byNumber.Name != tt.name {
+			t.Errorf("ByNumber(%d) = %+v, %v", tt.number, byNumber, ok)
+		}
+	}
+	if s, ok := scopes.ByNumber(3); ok {
+		t.Errorf("ByNumber(3) = %+v", s)
+	}
+	if got := len(slices.Collect(scopes.All())); got != 3 {
+		t.Errorf("All yields %d scopes, want 3", got)
+	}
+}
+
+func TestScopesParse(t *testing.T) {
+	scopes, err := NewScopes([]Scope{
+		{Number: 100, Name: "slate::reporting", Aliases: []string{"reporting"}, Label: "Reports", Claims: []Claim{"user_id"}},
+		{Number: 0, Name: "profile", Label: "You", Claims: []Claim{"name", "user_id"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, unknown := scopes.Parse([]string{"reporting", "Profile", "profile", "alexa:all", "slate::reporting"})
+	if want := (oauth.ScopeSet{}).With(0).With(100); set != want {
+		t.Errorf("set = %v, want %v", set, want)
+	}
+	if diff := cmp.Diff([]string{"Profile", "alexa:all"}, unknown); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"profile", "slate::reporting"}, scopes.Names(set)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]Claim{"name", "user_id"}, scopes.Claims(set)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNewScopesRefuses(t *testing.T) {
+	tests := map[string][]Scope{
+		"number too large":  {{Number: 128, Name: "a", Label: "A"}},
+		"negative number":   {{Number: -1, Name: "a", Label: "A"}},
+		"same number":       {{Number: 5, Name: "a", Label: "A"}, {Number: 5, Name: "b", Label: "B"}},
+		"same name":         {{Number: 5, Name: "a", Label: "A"}, {Number: 6, Name: "a", Label: "A"}},
+		"alias of another":  {{Number: 5, Name: "a", Label: "A"}, {Number: 6, Name: "b", Aliases: []string{"a"}, Label: "B"}},
+		"no name":           {{Number: 5, Label: "A"}},
+		"space in name":     {{Number: 5, Name: "a b", Label: "A"}},
+		"quotation mark":    {{Number: 5, Name: `a"b`, Label: "A"}},
+		"backslash in name": {{Number: 5, Name: `a\b`, Label: "A"}},
+		"no label":          {{Number: 5, Name: "a"}},
+	}
+	for name, scopes := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got, err := NewScopes(scopes); err == nil {
+				t.Errorf("NewScopes(%+v) = %+v, want an error", scopes, got)
+			}
+		})
+	}
+}
