@@ -1,0 +1,9 @@
+// Package account owns what Gatelodge knows of people and the rules for it: an
+// [Account], the [DeveloperAccount] that it may work for, the [Session] of a
+// signed-in browser, how passwords are kept ([Hasher]), what a person may type
+// into the fields (the Parse functions), how guessing is slowed ([ThrottleKind],
+// [Rate]) and how a forgotten password is replaced ([Recovery]).
+//
+// The package is pure: rows are kept elsewhere (package store), mails are sent
+// elsewhere (package mail), and the time is an argument.
+package account
