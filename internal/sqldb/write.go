@@ -1,0 +1,322 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Write runs fn in a transaction and commits it when fn returns nil. When Write
+// returns nil the changes are durable; when it returns an error they were not
+// made, except that an error that wraps ErrOutcomeUnknown leaves it open.
+//
+// fn runs in the caller's goroutine, at most once; a panic in it undoes its
+// changes and goes on. It must use the context that it is given and must not call
+// Write. Reads by way of DB do not see its changes before the commit.
+//
+// On SQLite the writes that wait share one commit, each under a savepoint of its
+// own. An error of fn or the cancellation of ctx undoes only its own changes. The
+// error of a shared commit goes to all, also to those whose fn had failed, since
+// what made it fail may have been a change that is undone now. Once fn has begun,
+// Write waits for the outcome even if ctx ends.
+func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	if db.writer != nil {
+		return db.writer.write(ctx, fn)
+	}
+
+	conn, err := db.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // gives it back to the pool
+	// BEGIN and COMMIT are bounded but not the caller's to cancel: a COMMIT that is
+	// cut off leaves its outcome unknown.
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeBound)
+	defer cancel()
+	inner, err := conn.BeginTx(bound, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = inner.Rollback() }() // after Commit it does nothing
+	within, cancelStatements := context.WithTimeout(ctx, writeBound)
+	defer cancelStatements()
+	tx := &Tx{plain: inner}
+	if err := tx.end(fn(within, tx)); err != nil {
+		return err
+	}
+	if err := within.Err(); err != nil {
+		return err
+	}
+	if err := inner.Commit(); err != nil {
+		return commitError(err)
+	}
+	return nil
+}
+
+// maxGroup bounds how many writes share a commit, and so how long the first of
+// them waits for the last.
+const maxGroup = 128
+
+// errUnfinished is how a turn ends whose fn panicked or left its goroutine.
+var errUnfinished = errors.New("write did not finish")
+
+// writer is SQLite's one writing connection. Its goroutine owns the connection
+// and the transaction; callers meet it at queue and are given the transaction for
+// their turn.
+type writer struct {
+	pool    *sql.DB // of one connection
+	queue   chan *turn
+	closing chan struct{}
+	closed  chan struct{}
+	bound   time.Duration // of the statements of one turn
+
+	// Used by the goroutine and by the caller whose turn it is, never by both.
+	conn       *sql.Conn            // nil after a failure: the next group opens another
+	statements map[string]*sql.Stmt // prepared on conn
+}
+
+// turn is one call of Write.
+type turn struct {
+	ctx     context.Context // the caller's
+	start   chan *Tx        // hands the transaction to the caller
+	ended   chan error      // gives it back, with what fn returned
+	outcome chan error      // what Write returns
+
+	err error // what Write returns if the group commits
+}
+
+func startWriter(ctx context.Context, connector driver.Connector) (*writer, error) {
+	pool := sql.OpenDB(connector)
+	pool.SetMaxOpenConns(1)
+	if err := pool.PingContext(ctx); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	w := &writer{
+		pool:       pool,
+		queue:      make(chan *turn),
+		closing:    make(chan struct{}),
+		closed:     make(chan struct{}),
+		bound:      writeBound,
+		statements: make(map[string]*sql.Stmt),
+	}
+	go w.run()
+	return w, nil
+}
+
+func (w *writer) stop() error {
+	close(w.closing)
+	<-w.closed
+	return w.pool.Close()
+}
+
+func (w *writer) write(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	t := &turn{
+		ctx:     ctx,
+		start:   make(chan *Tx),
+		ended:   make(chan error, 1),
+		outcome: make(chan error, 1),
+	}
+	select {
+	case w.queue <- t:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.closing:
+		return errClosed
+	}
+	select {
+	case tx := <-t.start:
+		t.run(tx, fn)
+		return <-t.outcome
+	case err := <-t.outcome: // the group failed before this turn
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// run runs fn and gives the transaction back, however fn ends.
+func (t *turn) run(tx *Tx, fn func(ctx context.Context, tx *Tx) error) {
+	err := errUnfinished
+	defer func() { t.ended <- err }()
+	err = fn(t.ctx, tx)
+}
+
+func (w *writer) run() {
+	defer close(w.closed)
+	defer w.discard()
+	for {
+		select {
+		case first := <-w.queue:
+			for turns := w.gather(first); len(turns) > 0; {
+				turns = w.group(turns)
+			}
+		case <-w.closing:
+			return
+		}
+	}
+}
+
+// gather adds to first what waits already. It waits for nothing: a group is what
+// came while the last one was being committed.
+func (w *writer) gather(first *turn) []*turn {
+	turns := []*turn{first}
+	for len(turns) < maxGroup {
+		select {
+		case t := <-w.queue:
+			turns = append(turns, t)
+		default:
+			return turns
+		}
+	}
+	return turns
+}
+
+// group runs turns in one transaction and answers them. It returns those that
+// did not begin because the transaction was lost before.
+func (w *writer) group(turns []*turn) (rest []*turn) {
+	tx, err := w.begin()
+	if err != nil {
+		answer(turns, fmt.Errorf("begin: %w", err))
+		return nil
+	}
+	keep := false
+	for i, t := range turns {
+		if len(turns) == 1 {
+			w.runTurn(t) // the transaction is all its own: no savepoint
+		} else if err := w.runShared(t); err != nil {
+			w.rollback(tx)
+			if t.err == nil {
+				t.err = err
+			}
+			answer(turns[i:i+1], nil)
+			answer(turns[:i], err)
+			return turns[i+1:]
+		}
+		keep = keep || t.err == nil
+	}
+	if !keep {
+		w.rollback(tx)
+		answer(turns, nil)
+		return nil
+	}
+	if err := tx.Commit(); err != nil {
+		w.discard()
+		answer(turns, commitError(err))
+		return nil
+	}
+	answer(turns, nil)
+	return nil
+}
+
+// answer tells each turn its own outcome, or the group's error if there is one.
+func answer(turns []*turn, err error) {
+	for _, t := range turns {
+		if err != nil {
+			t.outcome <- err
+		} else {
+			t.outcome <- t.err
+		}
+	}
+}
+
+// runShared runs a turn under a savepoint. An error means that the whole
+// transaction is gone: SQLite rolls it back by itself on some errors, such as a
+// full disk, and then the savepoint is gone too.
+// https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction
+func (w *writer) runShared(t *turn) error {
+	if err := w.exec("SAVEPOINT turn"); err != nil {
+		return lost(err)
+	}
+	w.runTurn(t)
+	if t.err != nil {
+		if err := w.exec("ROLLBACK TO turn"); err != nil {
+			return lost(errors.Join(t.err, err))
+		}
+	}
+	if err := w.exec("RELEASE turn"); err != nil {
+		return lost(err)
+	}
+	return nil
+}
+
+// lost makes the error of writes that failed with another. It does not wrap the
+// cause: that the other one violated a constraint must not look like their doing.
+func lost(cause error) error { return fmt.Errorf("%w: %v", errLost, cause) }
+
+// runTurn lets the caller run its fn and sets t.err.
+func (w *writer) runTurn(t *turn) {
+	// Not made from the caller's context: see Tx.bound.
+	bound, cancel := context.WithTimeout(context.Background(), w.bound)
+	defer cancel()
+	tx := &Tx{prepare: w.prepare, bound: bound}
+	select {
+	case t.start <- tx:
+		t.err = tx.end(<-t.ended)
+	case <-t.ctx.Done():
+	}
+	if t.err == nil {
+		t.err = t.ctx.Err()
+	}
+}
+
+// begin opens a transaction, which waits for other processes, on a connection
+// that it makes if need be. The contexts are not bounded because busyTimeout is.
+func (w *writer) begin() (*sql.Tx, error) {
+	if w.conn == nil {
+		conn, err := w.pool.Conn(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		w.conn = conn
+	}
+	tx, err := w.conn.BeginTx(context.Background(), nil)
+	if err != nil {
+		w.discard()
+		return nil, err
+	}
+	return tx, nil
+}
+
+// rollback ends tx. When SQLite has ended it already, which is an error, or the
+// state of the connection is unknown, the connection goes too.
+func (w *writer) rollback(tx *sql.Tx) {
+	if err := tx.Rollback(); err != nil {
+		w.discard()
+	}
+}
+
+// discard closes the connection and with it all that was prepared on it.
+func (w *writer) discard() {
+	if w.conn == nil {
+		return
+	}
+	// ErrBadConn is how database/sql is told to close a connection rather than to
+	// keep it; the error comes back and says nothing new.
+	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	w.conn = nil
+	clear(w.statements)
+}
+
+func (w *writer) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	if stmt, ok := w.statements[text]; ok {
+		return stmt, nil
+	}
+	stmt, err := w.conn.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	w.statements[text] = stmt
+	return stmt, nil
+}
+
+func (w *writer) exec(text string) error {
+	stmt, err := w.prepare(context.Background(), text)
+	if err != nil {
+		return err
+	}
+	_, err = stmt.ExecContext(context.Background())
+	return err
+}
