@@ -1,0 +1,87 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Body sizes. A form that carries a picture may bring it twice — the copy kept
+// from an earlier attempt, a third larger for its base64, and a newly chosen
+// file — and a file somewhat above the limit must still reach the handler, so
+// that the answer is the form again and not a bare refusal.
+const (
+	FormBody   = 128 << 10
+	UploadBody = 4 << 20
+)
+
+// Options are what a Kit is made of.
+type Options struct {
+	// ProductName is shown in the header and in every title; "Gatelodge" when empty.
+	ProductName string
+	// Contact is where Contact us leads: a mail address or an http(s) URL.
+	// When empty the page names the operator of the installation instead.
+	Contact string
+	// Issuer is the public base URL, without a trailing slash; the help pages
+	// write it into their examples.
+	Issuer string
+	Logger *slog.Logger
+	// Secure says that the issuer is https: the browser is told to stay there.
+	Secure bool
+	Now    func() time.Time
+	// Account tells who is signed in, for the pages that web serves itself.
+	// It may be nil, and its result may be nil.
+	Account func(*http.Request) *AccountBadge
+}
+
+// Kit holds what all pages share: layout, components, assets, headers, log.
+type Kit struct {
+	product string
+	contact string
+	issuer  string
+	log     *slog.Logger
+	now     func() time.Time
+	account func(*http.Request) *AccountBadge
+
+	secure  bool
+	headers http.Header
+	origin  *http.CrossOriginProtection
+	assets  assetSet
+	base    *templates
+	errors  *Pages
+	labels  []Label
+}
+
+// New makes a Kit. It fails only when a built-in template or asset is broken.
+func New(o Options) (*Kit, error) {
+	k := &Kit{
+		product: cmp.Or(o.ProductName, "Gatelodge"),
+		contact: o.Contact,
+		issuer:  cmp.Or(o.Issuer, "http://localhost:8080"),
+		log:     o.Logger,
+		now:     o.Now,
+		account: o.Account,
+		secure:  o.Secure,
+		headers: pageHeaders(o.Secure),
+		origin:  http.NewCrossOriginProtection(),
+	}
+	if k.log == nil {
+		k.log = slog.New(slog.DiscardHandler)
+	}
+	if k.now == nil {
+		k.now = time.Now
+	}
+	var err error
+	if k.assets, err = loadAssets(); err != nil {
+		return nil, fmt.Errorf("web: assets: %w", err)
+	}
+	if k.base, err = k.parseBase(); err != nil {
+		return nil, fmt.Errorf("web: templates: %w", err)
+	}
+	if k.errors, err = k.ownPages("errors"); err != nil {
+		return nil, fmt.Errorf("web: templates: %w", err)
+	}
+	return k, nil
+}

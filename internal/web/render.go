@@ -1,0 +1,195 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+)
+
+//go:embed all:templates
+var templateFS embed.FS
+
+// Page is what the layout needs around a surface's content. Inside the
+// surface's template "content" the dot is Data.
+type Page struct {
+	Title   string // of the browser's tab; the product's name is added
+	Active  string // the current part: "console", "account" or "help"
+	Account *AccountBadge
+	Flash   *Flash
+	// Narrow is the one-column layout of sign-in, consent and errors.
+	Narrow bool
+	Data   any
+}
+
+// AccountBadge is who is signed in, as the header shows it.
+type AccountBadge struct {
+	Name, Email string
+}
+
+// Kind is the tone of a notice. Each has its own icon and word as well, so
+// that colour never says something alone.
+type Kind string
+
+// The kinds of notice.
+const (
+	Info    Kind = "info"
+	Success Kind = "success"
+	Warning Kind = "warning"
+	Danger  Kind = "danger"
+)
+
+// Flash is a notice on top of a page about what was just done.
+type Flash struct {
+	Kind   Kind
+	Title  string
+	Detail string
+	Links  []Link
+}
+
+// templates are the layout and the components, which every surface's pages are
+// parsed on top of.
+type templates struct {
+	layout     *template.Template
+	components *template.Template
+}
+
+// Pages are the parsed pages of one surface.
+type Pages struct {
+	kit   *Kit
+	pages map[string]*template.Template
+}
+
+func (k *Kit) parseBase() (*templates, error) {
+	t := &templates{}
+	var err error
+	t.components, err = template.New("components").Funcs(k.funcs(t)).ParseFS(templateFS, "templates/components/*.html")
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTemplates(t.components); err != nil {
+		return nil, err
+	}
+	t.layout, err = template.New("layout").Funcs(k.funcs(t)).ParseFS(templateFS, "templates/layout.html")
+	return t, err
+}
+
+// Pages parses a surface's templates once. Every *.html file at the top of fsys
+// is a page called by its name without ".html" and defines "content" (and, when
+// it wants to, "aside" beside it); files whose names begin with "_" hold
+// pieces that all pages of the surface may call. A reference to a template,
+// component option or icon that does not exist is an error here, not later.
+func (k *Kit) Pages(fsys fs.FS, funcs ...template.FuncMap) (*Pages, error) {
+	files, err := fs.Glob(fsys, "*.html")
+	if err != nil {
+		return nil, err
+	}
+	var shared, pages []string
+	for _, f := range files {
+		if strings.HasPrefix(f, "_") {
+			shared = append(shared, f)
+		} else {
+			pages = append(pages, f)
+		}
+	}
+	p := &Pages{kit: k, pages: map[string]*template.Template{}}
+	for _, file := range pages {
+		t, err := k.base.layout.Clone()
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range funcs {
+			t.Funcs(f)
+		}
+		if t, err = t.ParseFS(fsys, append(slices.Clone(shared), file)...); err != nil {
+			return nil, err
+		}
+		if t.Lookup("content") == nil {
+			return nil, fmt.Errorf("%s does not define \"content\"", file)
+		}
+		if err := checkTemplates(t); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		p.pages[strings.TrimSuffix(path.Base(file), ".html")] = t
+	}
+	return p, nil
+}
+
+func (k *Kit) ownPages(folder string) (*Pages, error) {
+	sub, err := fs.Sub(templateFS, "templates/"+folder)
+	if err != nil {
+		return nil, err
+	}
+	return k.Pages(sub)
+}
+
+// Need reports pages that are not there; a surface calls it when it is built
+// with the names that its handlers render.
+func (p *Pages) Need(names ...string) error {
+	for _, name := range names {
+		if p.pages[name] == nil {
+			return fmt.Errorf("web: no page %q among %q", name, slices.Sorted(maps.Keys(p.pages)))
+		}
+	}
+	return nil
+}
+
+// view is the layout's dot.
+type view struct {
+	Page
+	Product, Contact string
+	RequestID        string
+}
+
+// Render writes a page. It renders into memory first, so a template that fails
+// halfway becomes the error page and not half a page.
+func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name string, page Page) error {
+	t := p.pages[name]
+	if t == nil {
+		return p.Need(name)
+	}
+	var buf bytes.Buffer
+	v := view{Page: page, Product: p.kit.product, Contact: p.kit.contact, RequestID: RequestID(r.Context())}
+	if err := t.ExecuteTemplate(&buf, "layout", v); err != nil {
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	if _, err := buf.WriteTo(w); err != nil {
+		return fmt.Errorf("send %s: %w", name, err)
+	}
+	return nil
+}
+
+// checkTemplates finds at start what html/template would only find when the
+// page is first asked for: missing templates and contexts that cannot be
+// escaped, and (checkCalls) misspelt options of our own components.
+func checkTemplates(t *template.Template) error {
+	for _, each := range t.Templates() {
+		if each.Tree == nil {
+			continue
+		}
+		if err := checkCalls(each.Tree.Root); err != nil {
+			return fmt.Errorf("%s: %w", each.Name(), err)
+		}
+	}
+	// Escaping happens on the first execution. Whatever else goes wrong with
+	// no data at all does not matter.
+	name := t.Name()
+	if t.Lookup("layout") != nil {
+		name = "layout"
+	}
+	err := t.ExecuteTemplate(io.Discard, name, nil)
+	if _, ok := errors.AsType[*template.Error](err); ok {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+)
+
+// helpPages are the pages below /help, in the order of the walk.
+var helpPages = []string{"make-a-profile", "return-urls", "credentials", "tokens", "contact"}
+
+// helpTitles are their titles.
+var helpTitles = map[string]string{
+	"make-a-profile": "Make a security profile",
+	"return-urls":    "Say where users are sent back to",
+	"credentials":    "Take the credentials",
+	"tokens":         "From a code to a token",
+	"contact":        "Contact us",
+}
+
+// Site serves what belongs to no surface: the home page, help, assets, and the
+// page for addresses where nothing is. It is mounted at "/".
+func (k *Kit) Site() (http.Handler, error) {
+	pages, err := k.ownPages("site")
+	if err != nil {
+		return nil, err
+	}
+	if err := pages.Need(append([]string{"home", "help"}, helpPages...)...); err != nil {
+		return nil, err
+	}
+	show := func(name, title, active string) Handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			return pages.Render(w, r, http.StatusOK, name, Page{
+				Title: title, Active: active, Account: k.signedIn(r),
+				Data: sitePage{Path: name, Issuer: k.issuer, Contact: contactLink(k.contact), Pages: helpIndex(name)},
+			})
+		}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", k.Browser(show("home", "", "")))
+	mux.Handle("GET /help", k.Browser(show("help", "Help", "help")))
+	mux.Handle("GET /help/{page}", k.Browser(func(w http.ResponseWriter, r *http.Request) error {
+		name := r.PathValue("page")
+		if !slices.Contains(helpPages, name) {
+			return NotFound("There is no help page at this address.", Link{"Help", "/help"})
+		}
+		return show(name, helpTitles[name], "help")(w, r)
+	}))
+	mux.Handle("/assets/", k.Assets())
+	mux.Handle("GET /favicon.ico", http.RedirectHandler(k.Asset("mark.svg"), http.StatusFound))
+	mux.Handle("/", k.notFound())
+	return mux, nil
+}
+
+// sitePage is what the home and help pages show.
+type sitePage struct {
+	Path    string
+	Issuer  string
+	Contact Link
+	Pages   []Tab
+}
+
+func helpIndex(current string) []Tab {
+	tabs := []Tab{{Text: "Overview", URL: "/help", Current: current == "help"}}
+	for _, name := range helpPages {
+		tabs = append(tabs, Tab{Text: helpTitles[name], URL: "/help/" + name, Current: current == name})
+	}
+	return tabs
+}
+
+func (k *Kit) signedIn(r *http.Request) *AccountBadge {
+	if k.account == nil {
+		return nil
+	}
+	return k.account(r)
+}
+
+func (k *Kit) notFound() http.Handler {
+	return k.Browser(func(http.ResponseWriter, *http.Request) error {
+		return NotFound("No page has this address.", Link{"Home", "/"}, Link{"Console", "/console"}, Link{"Help", "/help"})
+	})
+}
