@@ -1,0 +1,133 @@
+// Package audit owns what is remembered about who did what: the [Event] that a
+// change writes in its own transaction, and the [Refusal] that tells a profile's
+// owner in words why a request of the application was turned away.
+//
+// Neither ever holds a secret, a token or a password.
+package audit
+
+import (
+	"crypto/sha256"
+	"time"
+)
+
+// Retention is how long events are kept.
+const Retention = 400 * 24 * time.Hour
+
+// By says who acts, from where, in which request and when. AccountID is 0 for the
+// operator's commands.
+type By struct {
+	AccountID int64
+	Address   string
+	RequestID string
+	At        time.Time
+}
+
+// Kind names what happened.
+type Kind string
+
+const (
+	AccountCreated     Kind = "account.created"
+	AccountChanged     Kind = "account.changed"
+	AccountDisabled    Kind = "account.disabled"
+	AccountEnabled     Kind = "account.enabled"
+	AccountDeleted     Kind = "account.deleted"
+	EmailConfirmed     Kind = "account.email_confirmed"
+	PasswordChanged    Kind = "account.password_changed"
+	PasswordRecovered  Kind = "account.password_recovered"
+	SessionEnded       Kind = "session.ended"
+	DeveloperCreated   Kind = "developer.created"
+	ProfileCreated     Kind = "profile.created"
+	ProfileChanged     Kind = "profile.changed"
+	ProfileSuspended   Kind = "profile.suspended"
+	ProfileResumed     Kind = "profile.resumed"
+	ProfileDeleted     Kind = "profile.deleted"
+	WebSettingsChanged Kind = "profile.web_settings_changed"
+	SecretShown        Kind = "secret.shown"
+	SecretCreated      Kind = "secret.created"
+	SecretEnded        Kind = "secret.ended"
+	GrantGiven         Kind = "grant.given"
+	GrantRemoved       Kind = "grant.removed"
+	FamilyEnded        Kind = "grant.code_replayed"
+	KeyRotated         Kind = "key.rotated"
+)
+
+var words = map[Kind]string{
+	AccountCreated:     "Account created",
+	AccountChanged:     "Account details changed",
+	AccountDisabled:    "Account disabled",
+	AccountEnabled:     "Account enabled",
+	AccountDeleted:     "Account deleted",
+	EmailConfirmed:     "E-mail address confirmed",
+	PasswordChanged:    "Password changed",
+	PasswordRecovered:  "Password set by recovery link",
+	SessionEnded:       "Session ended",
+	DeveloperCreated:   "Developer account created",
+	ProfileCreated:     "Security profile created",
+	ProfileChanged:     "Security profile changed",
+	ProfileSuspended:   "Security profile suspended",
+	ProfileResumed:     "Security profile resumed",
+	ProfileDeleted:     "Security profile deleted",
+	WebSettingsChanged: "Web settings changed",
+	SecretShown:        "Client secret shown",
+	SecretCreated:      "Client secret created",
+	SecretEnded:        "Client secret ended",
+	GrantGiven:         "Consent given",
+	GrantRemoved:       "Consent removed",
+	FamilyEnded:        "Authorization code used twice: its tokens ended",
+	KeyRotated:         "Key rotated",
+}
+
+// Words is the kind as people read it.
+func (k Kind) Words() string {
+	if w, ok := words[k]; ok {
+		return w
+	}
+	return string(k)
+}
+
+// Event is one thing that happened. Ids that do not apply are 0.
+type Event struct {
+	ID        int64
+	Kind      Kind
+	At        time.Time
+	AccountID int64 // whom it concerns
+	ActorID   int64 // who did it
+	ActorName string
+	ProfileID int64
+	Detail    string
+	Address   string
+	RequestID string
+}
+
+// MaxRefusals is how many refusals, merged by cause, are kept per profile.
+const MaxRefusals = 50
+
+// Refusal tells a profile's owner why a request was turned away: the wire may not
+// say it. Refusals of one cause are one entry with a count.
+type Refusal struct {
+	ProfileID int64
+	// Endpoint is the path that refused, Code the protocol's error code.
+	Endpoint string
+	Code     string
+	// Words say what was wrong, for a developer.
+	Words string
+	// Sent is the value that was refused, Nearest the registered value that is
+	// most like it; both may be empty.
+	Sent      string
+	Nearest   string
+	RequestID string
+	Count     int64
+	FirstAt   time.Time
+	LastAt    time.Time
+}
+
+// Cause is the key under which refusals are merged: everything but the request
+// and the time.
+func (r Refusal) Cause() [16]byte {
+	h := sha256.New()
+	for _, part := range []string{r.Endpoint, r.Code, r.Words, r.Sent} {
+		h.Write([]byte(part))
+		h.Write([]byte{0})
+	}
+	return [16]byte(h.Sum(nil)[:16])
+}

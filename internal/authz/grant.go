@@ -1,0 +1,61 @@
+package authz
+
+import (
+	"slices"
+	"time"
+
+	"gatelodge/internal/oauth"
+)
+
+// Family names what one authorization code started: the id of that code.
+type Family [12]byte
+
+// Grant is one account's permission to one security profile (RFC 6749 section 1.3,
+// "authorization grant" in the sense of what the user has allowed). There is at
+// most one per account and profile.
+type Grant struct {
+	ID        int64
+	AccountID int64
+	ProfileID int64
+	// Scopes is what the user allowed, Asked what the user was asked for: the
+	// difference is what was left unticked.
+	Scopes oauth.ScopeSet
+	Asked  oauth.ScopeSet
+	// Ended lists the families that a replayed code has ended.
+	Ended      []Family
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	LastUsedAt time.Time
+}
+
+// Live reports whether tokens of family f are still good as far as the grant goes.
+func (g *Grant) Live(f Family) bool { return !slices.Contains(g.Ended, f) }
+
+// Effective is what a token of scopes t may still do: a scope taken out of the
+// grant leaves all its tokens at once, and a grant that grew does not widen
+// tokens given before.
+func (g *Grant) Effective(t oauth.ScopeSet) oauth.ScopeSet { return t.Intersect(g.Scopes) }
+
+// Consent records that an account was asked and what it allowed.
+type Consent struct {
+	ID      int64
+	GrantID int64
+	Asked   oauth.ScopeSet
+	Allowed oauth.ScopeSet
+	// Text names the words that the user was shown.
+	Text string
+	At   time.Time
+}
+
+// Redemption is how an attempt to redeem a code ended. Losing is a value and not
+// an error, because the end of the family that follows from it has to commit.
+type Redemption uint8
+
+const (
+	// Redeemed: this caller, and no other, may have the tokens.
+	Redeemed Redemption = iota + 1
+	// Replayed: the code was redeemed before; its family has been ended.
+	Replayed
+	// GrantGone: the user or the owner ended the grant after the code was made.
+	GrantGone
+)
