@@ -1,0 +1,23 @@
+// Package store owns every SQL statement. The text is the same for SQLite and
+// PostgreSQL, in the subset that both speak: $n parameters, ON CONFLICT, RETURNING,
+// partial indexes; times as Unix microseconds with 0 for none; no JSON operators,
+// arrays, booleans or NOW().
+//
+// Each decision that races (redeeming a code, using a recovery link, saving over
+// another's save, taking from a throttle) is one conditional statement.
+//
+// Every change that a hot path must respect appends to the feed of changes in the
+// same transaction (changes.go), and the process that wrote is told before the
+// caller is answered ([Store.Observe]).
+//
+// These kinds of row expire; each insert of one deletes a few expired ones, so that
+// there is no clean-up job and storage is bounded by people, profiles and grants:
+//
+//	sessions     30 days at most, 12 hours after the last use
+//	recoveries   30 minutes
+//	throttles    until the bucket is full again
+//	redemptions  the code's lifetime and twice the permitted clock skew
+//	events       [audit.Retention]
+//	refusals     [audit.MaxRefusals] per profile
+//	changes      the newest [keptChanges]
+package store

@@ -1,0 +1,199 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gatelodge/internal/audit"
+	"gatelodge/internal/authz"
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/sqldb"
+)
+
+const grantColumns = `id, account_id, profile_id, scopes, asked, created_at, updated_at, last_used_at`
+
+func scanGrant(row scanner, more ...any) (authz.Grant, error) {
+	var g authz.Grant
+	var scopes, asked []byte
+	var created, updated, used int64
+	err := row.Scan(append([]any{&g.ID, &g.AccountID, &g.ProfileID, &scopes, &asked, &created, &updated, &used}, more...)...)
+	if err != nil {
+		return g, notFound(err)
+	}
+	g.CreatedAt, g.UpdatedAt, g.LastUsedAt = fromMicros(created), fromMicros(updated), fromMicros(used)
+	if g.Scopes, err = oauth.ParseScopeSet(scopes); err != nil {
+		return g, err
+	}
+	g.Asked, err = oauth.ParseScopeSet(asked)
+	return g, err
+}
+
+func scopeColumn(s oauth.ScopeSet) []byte { return s.AppendBinary([]byte{}) }
+
+// GrantSnapshot reads a grant with the families that have ended, and the place in
+// the feed that it was read at.
+func (s *Store) GrantSnapshot(ctx context.Context, id int64) (authz.Grant, Cursor, error) {
+	return s.grantSnapshot(ctx, `id = $1`, id)
+}
+
+// GrantFor reads the grant of an account to a profile.
+func (s *Store) GrantFor(ctx context.Context, accountID, profileID int64) (authz.Grant, Cursor, error) {
+	return s.grantSnapshot(ctx, `account_id = $1 AND profile_id = $2`, accountID, profileID)
+}
+
+func (s *Store) grantSnapshot(ctx context.Context, where string, args ...any) (g authz.Grant, at Cursor, err error) {
+	at, err = s.snapshot(ctx, func(ctx context.Context, t *sqldb.Tx) error {
+		var err error
+		if g, err = scanGrant(t.QueryRow(ctx, `SELECT `+grantColumns+` FROM grants WHERE `+where, args...)); err != nil {
+			return err
+		}
+		g.Ended, err = collect(ctx, t, `SELECT family FROM ended_families WHERE grant_id = $1`, []any{g.ID}, func(row scanner) (authz.Family, error) {
+			var b []byte
+			var f authz.Family
+			if err := row.Scan(&b); err != nil {
+				return f, err
+			}
+			return f, fixed(f[:], b, "ended_families.family")
+		})
+		return err
+	})
+	return g, at, err
+}
+
+// Allowance is a user's answer on the consent page.
+type Allowance struct {
+	AccountID int64
+	ProfileID int64
+	Asked     oauth.ScopeSet
+	Allowed   oauth.ScopeSet
+	// Words names the text that the user was shown.
+	Words string
+}
+
+// Allow makes the account's grant to the profile, or widens the one there is, and
+// keeps the consent. It answers ErrNotFound when account or profile have ended.
+func (s *Store) Allow(ctx context.Context, a Allowance, by audit.By) (g authz.Grant, err error) {
+	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+		var live int
+		err := t.QueryRow(ctx, `SELECT 1 FROM accounts AS a, profiles AS p WHERE a.id = $1 AND a.disabled_at = 0 AND p.id = $2 AND p.suspended_at = 0`, a.AccountID, a.ProfileID).Scan(&live)
+		if err != nil {
+			return notFound(err)
+		}
+		g, err = scanGrant(t.QueryRow(ctx, `INSERT INTO grants (`+grantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $6, 0)
+			ON CONFLICT (account_id, profile_id) DO UPDATE SET updated_at = $6 RETURNING `+grantColumns,
+			newID(by.At), a.AccountID, a.ProfileID, scopeColumn(a.Allowed), scopeColumn(a.Asked), micros(by.At)))
+		if err != nil {
+			return err
+		}
+		// The row is ours until the commit, so the union cannot lose another's.
+		g.Scopes, g.Asked = g.Scopes.Union(a.Allowed), g.Asked.Union(a.Asked)
+		if _, err := t.Exec(ctx, `UPDATE grants SET scopes = $1, asked = $2 WHERE id = $3`, scopeColumn(g.Scopes), scopeColumn(g.Asked), g.ID); err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, `INSERT INTO consents (id, grant_id, asked, allowed, words, given_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+			newID(by.At), g.ID, scopeColumn(a.Asked), scopeColumn(a.Allowed), a.Words, micros(by.At)); err != nil {
+			return err
+		}
+		t.changed(GrantChanged, g.ID)
+		return t.event(ctx, by, audit.Event{Kind: audit.GrantGiven, AccountID: a.AccountID})
+	})
+	return g, err
+}
+
+// ConnectedApplication is a grant as its user sees it.
+type ConnectedApplication struct {
+	Grant      authz.Grant
+	Name       string
+	PrivacyURL string
+	Logo       registry.LogoHash
+	Publisher  string
+}
+
+// ConnectedApplications lists what an account has allowed, the newest first.
+func (s *Store) ConnectedApplications(ctx context.Context, accountID int64) ([]ConnectedApplication, error) {
+	rows, err := s.db.Query(ctx, `SELECT g.id, g.account_id, g.profile_id, g.scopes, g.asked, g.created_at, g.updated_at, g.last_used_at, p.name, p.privacy_url, p.logo, d.company
+		FROM grants AS g JOIN profiles AS p ON p.id = g.profile_id JOIN developers AS d ON d.id = p.developer_id WHERE g.account_id = $1 ORDER BY g.id DESC`, accountID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []ConnectedApplication
+	for rows.Next() {
+		var c ConnectedApplication
+		var logo []byte
+		if c.Grant, err = scanGrant(rows, &c.Name, &c.PrivacyURL, &logo, &c.Publisher); err != nil {
+			return nil, err
+		}
+		if len(logo) > 0 {
+			if err := fixed(c.Logo[:], logo, "profiles.logo"); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, c)
+	}
+	return all, rows.Err()
+}
+
+// RemoveGrant ends a grant of an account: every token that hangs on it.
+func (s *Store) RemoveGrant(ctx context.Context, accountID, grantID int64, by audit.By) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		var profileID int64
+		if err := t.QueryRow(ctx, `DELETE FROM grants WHERE id = $1 AND account_id = $2 RETURNING profile_id`, grantID, accountID).Scan(&profileID); err != nil {
+			return notFound(err)
+		}
+		t.changed(GrantChanged, grantID)
+		return t.event(ctx, by, audit.Event{Kind: audit.GrantRemoved, AccountID: accountID})
+	})
+}
+
+// Redeem lets exactly one caller win the code. Losing ends the family that the
+// code started, in the same transaction. When the outcome of the commit is
+// unknown, the row is read back: it names the attempt that made it.
+func (s *Store) Redeem(ctx context.Context, code authz.Family, grantID int64, attempt [16]byte, now time.Time) (authz.Redemption, error) {
+	var result authz.Redemption
+	err := s.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.expire(ctx, "redemptions", "code", "expires_at", now); err != nil {
+			return err
+		}
+		rows, err := t.Exec(ctx, `INSERT INTO redemptions (code, attempt, expires_at) SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM grants WHERE id = $4) ON CONFLICT DO NOTHING`,
+			code[:], attempt[:], micros(now.Add(authz.RedemptionRetention)), grantID)
+		if err != nil {
+			return err
+		}
+		if rows == 1 {
+			result = authz.Redeemed
+			return nil
+		}
+		var accountID, profileID int64
+		err = t.QueryRow(ctx, `SELECT account_id, profile_id FROM grants WHERE id = $1`, grantID).Scan(&accountID, &profileID)
+		if errors.Is(err, sqldb.ErrNoRows) {
+			result = authz.GrantGone
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		result = authz.Replayed
+		rows, err = t.Exec(ctx, `INSERT INTO ended_families (grant_id, family, ended_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, grantID, code[:], micros(now))
+		if err != nil || rows == 0 {
+			return err
+		}
+		t.changed(GrantChanged, grantID)
+		return t.event(ctx, audit.By{At: now}, audit.Event{Kind: audit.FamilyEnded, AccountID: accountID, ProfileID: profileID})
+	})
+	if errors.Is(err, sqldb.ErrOutcomeUnknown) {
+		return s.settle(ctx, code, attempt, err)
+	}
+	return result, err
+}
+
+func (s *Store) settle(ctx context.Context, code authz.Family, attempt [16]byte, cause error) (authz.Redemption, error) {
+	var winner []byte
+	err := s.db.QueryRow(ctx, `SELECT attempt FROM redemptions WHERE code = $1`, code[:]).Scan(&winner)
+	if err != nil || string(winner) != string(attempt[:]) {
+		return 0, cause
+	}
+	return authz.Redeemed, nil
+}

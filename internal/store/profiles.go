@@ -1,0 +1,265 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gatelodge/internal/audit"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/sqldb"
+)
+
+const profileColumns = `id, developer_id, client_key, application_key, name, description, privacy_url, logo, created_at, updated_at, last_used_at, suspended_at, version`
+
+func scanProfile(row scanner, more ...any) (registry.SecurityProfile, error) {
+	var p registry.SecurityProfile
+	var client, application, logo []byte
+	var created, updated, used, suspended int64
+	err := row.Scan(append([]any{&p.ID, &p.DeveloperID, &client, &application, &p.Name, &p.Description, &p.PrivacyURL, &logo,
+		&created, &updated, &used, &suspended, &p.Version}, more...)...)
+	if err != nil {
+		return p, notFound(err)
+	}
+	p.CreatedAt, p.UpdatedAt = fromMicros(created), fromMicros(updated)
+	p.LastUsedAt, p.SuspendedAt = fromMicros(used), fromMicros(suspended)
+	if err := fixed(p.Client[:], client, "profiles.client_key"); err != nil {
+		return p, err
+	}
+	if err := fixed(p.Application[:], application, "profiles.application_key"); err != nil {
+		return p, err
+	}
+	if len(logo) > 0 {
+		err = fixed(p.Logo[:], logo, "profiles.logo")
+	}
+	return p, err
+}
+
+// LogoChange says what saving a profile does to its logo.
+type LogoChange struct {
+	// Remove takes the logo away.
+	Remove bool
+	// Hash and PNG, when set, are the new logo.
+	Hash registry.LogoHash
+	PNG  []byte
+}
+
+// NewProfile is what a profile begins with.
+type NewProfile struct {
+	DeveloperID int64
+	Form        registry.ProfileForm
+	Logo        LogoChange
+	ReturnURLs  []registry.ReturnURL
+	// Secret is the value of the first client secret.
+	Secret string
+}
+
+// CreateProfile makes a profile with its first secret.
+func (s *Store) CreateProfile(ctx context.Context, n NewProfile, by audit.By) (registry.SecurityProfile, error) {
+	p := registry.SecurityProfile{
+		ID: newID(by.At), DeveloperID: n.DeveloperID,
+		Client: registry.NewClientKey(), Application: registry.NewApplicationKey(),
+		Name: n.Form.Name, Description: n.Form.Description, PrivacyURL: n.Form.PrivacyURL, Logo: n.Logo.Hash,
+		CreatedAt: by.At, UpdatedAt: by.At, Version: 1, ReturnURLs: n.ReturnURLs,
+	}
+	secret, sealed, err := s.sealSecret(n.Secret, by.At)
+	if err != nil {
+		return p, err
+	}
+	p.Secrets = []registry.ClientSecret{secret}
+	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.putLogo(ctx, n.Logo); err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, `INSERT INTO profiles (`+profileColumns+`, search_text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12)`,
+			p.ID, p.DeveloperID, p.Client[:], p.Application[:], p.Name, p.Description, p.PrivacyURL, logoColumn(p.Logo),
+			micros(by.At), micros(by.At), p.Version, searchText(p.Name, p.Description)); err != nil {
+			return err
+		}
+		if err := t.insertSecret(ctx, p.ID, secret, sealed); err != nil {
+			return err
+		}
+		for i, u := range n.ReturnURLs {
+			if err := t.insertURL(ctx, "return_urls", p.ID, i, u.Value, u.Note); err != nil {
+				return err
+			}
+		}
+		t.changed(ProfileChanged, p.ID)
+		return t.event(ctx, by, audit.Event{Kind: audit.ProfileCreated, ProfileID: p.ID, Detail: p.Name})
+	})
+	return p, err
+}
+
+// logoColumn: a profile without a logo has an empty value.
+func logoColumn(h registry.LogoHash) []byte {
+	if h == (registry.LogoHash{}) {
+		return []byte{}
+	}
+	return h[:]
+}
+
+func (t *tx) putLogo(ctx context.Context, l LogoChange) error {
+	if l.PNG == nil {
+		return nil
+	}
+	_, err := t.Exec(ctx, `INSERT INTO logos (hash, png) VALUES ($1, $2) ON CONFLICT DO NOTHING`, l.Hash[:], l.PNG)
+	return err
+}
+
+func (t *tx) dropLogo(ctx context.Context, logo []byte) error {
+	if len(logo) == 0 {
+		return nil
+	}
+	_, err := t.Exec(ctx, `DELETE FROM logos WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM profiles WHERE logo = $1)`, logo)
+	return err
+}
+
+// Logo reads a logo's PNG.
+func (s *Store) Logo(ctx context.Context, h registry.LogoHash) ([]byte, error) {
+	var png []byte
+	err := s.db.QueryRow(ctx, `SELECT png FROM logos WHERE hash = $1`, h[:]).Scan(&png)
+	return png, notFound(err)
+}
+
+// Profile reads a developer account's profile by its application key, whole.
+// Another's profile is not found.
+func (s *Store) Profile(ctx context.Context, developerID int64, key registry.ApplicationKey) (registry.SecurityProfile, error) {
+	p, _, err := s.profileSnapshot(ctx, `developer_id = $1 AND application_key = $2`, developerID, key[:])
+	return p, err
+}
+
+// ProfileByClient reads a profile by its client key, whoever's it is: for the
+// protocol and for the operator.
+func (s *Store) ProfileByClient(ctx context.Context, key registry.ClientKey) (registry.SecurityProfile, Cursor, error) {
+	return s.profileSnapshot(ctx, `client_key = $1`, key[:])
+}
+
+// ProfileByID is ProfileByClient by id.
+func (s *Store) ProfileByID(ctx context.Context, id int64) (registry.SecurityProfile, Cursor, error) {
+	return s.profileSnapshot(ctx, `id = $1`, id)
+}
+
+func (s *Store) profileSnapshot(ctx context.Context, where string, args ...any) (p registry.SecurityProfile, at Cursor, err error) {
+	at, err = s.snapshot(ctx, func(ctx context.Context, t *sqldb.Tx) error {
+		var err error
+		if p, err = scanProfile(t.QueryRow(ctx, `SELECT `+profileColumns+` FROM profiles WHERE `+where, args...)); err != nil {
+			return err
+		}
+		if p.ReturnURLs, err = collect(ctx, t, `SELECT value, note FROM return_urls WHERE profile_id = $1 ORDER BY position`, []any{p.ID}, func(row scanner) (registry.ReturnURL, error) {
+			var u registry.ReturnURL
+			return u, row.Scan(&u.Value, &u.Note)
+		}); err != nil {
+			return err
+		}
+		if p.Origins, err = collect(ctx, t, `SELECT value, note FROM origins WHERE profile_id = $1 ORDER BY position`, []any{p.ID}, func(row scanner) (registry.AllowedOrigin, error) {
+			var o registry.AllowedOrigin
+			return o, row.Scan(&o.Value, &o.Note)
+		}); err != nil {
+			return err
+		}
+		p.Secrets, err = collect(ctx, t, `SELECT `+secretColumns+` FROM secrets WHERE profile_id = $1 ORDER BY id`, []any{p.ID}, scanSecret)
+		return err
+	})
+	return p, at, err
+}
+
+// UpdateProfile saves the General form over version, or answers ErrStale.
+func (s *Store) UpdateProfile(ctx context.Context, developerID, id, version int64, f registry.ProfileForm, l LogoChange, by audit.By) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		var old []byte
+		if err := t.QueryRow(ctx, `SELECT logo FROM profiles WHERE id = $1 AND developer_id = $2`, id, developerID).Scan(&old); err != nil {
+			return notFound(err)
+		}
+		logo := old
+		switch {
+		case l.PNG != nil:
+			logo = l.Hash[:]
+		case l.Remove:
+			logo = []byte{}
+		}
+		if err := t.putLogo(ctx, l); err != nil {
+			return err
+		}
+		rows, err := t.Exec(ctx, `UPDATE profiles SET name = $1, description = $2, privacy_url = $3, logo = $4, updated_at = $5, search_text = $6, version = version + 1
+			WHERE id = $7 AND developer_id = $8 AND version = $9`, f.Name, f.Description, f.PrivacyURL, logo, micros(by.At), searchText(f.Name, f.Description), id, developerID, version)
+		if err := need(rows, err, ErrStale); err != nil {
+			return err
+		}
+		if err := t.dropLogo(ctx, old); err != nil {
+			return err
+		}
+		t.changed(ProfileChanged, id)
+		return t.event(ctx, by, audit.Event{Kind: audit.ProfileChanged, ProfileID: id, Detail: f.Name})
+	})
+}
+
+// SaveWebSettings replaces origins and return URLs over version, or answers ErrStale.
+func (s *Store) SaveWebSettings(ctx context.Context, developerID, id, version int64, origins []registry.AllowedOrigin, urls []registry.ReturnURL, by audit.By) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, `UPDATE profiles SET updated_at = $1, version = version + 1 WHERE id = $2 AND developer_id = $3 AND version = $4`, micros(by.At), id, developerID, version)
+		if err != nil {
+			return err
+		}
+		if rows == 0 {
+			var one int64
+			if err := t.QueryRow(ctx, `SELECT id FROM profiles WHERE id = $1 AND developer_id = $2`, id, developerID).Scan(&one); err != nil {
+				return notFound(err)
+			}
+			return ErrStale
+		}
+		for _, table := range []string{"origins", "return_urls"} {
+			if _, err := t.Exec(ctx, `DELETE FROM `+table+` WHERE profile_id = $1`, id); err != nil {
+				return err
+			}
+		}
+		for i, o := range origins {
+			if err := t.insertURL(ctx, "origins", id, i, o.Value, o.Note); err != nil {
+				return err
+			}
+		}
+		for i, u := range urls {
+			if err := t.insertURL(ctx, "return_urls", id, i, u.Value, u.Note); err != nil {
+				return err
+			}
+		}
+		t.changed(ProfileChanged, id)
+		return t.event(ctx, by, audit.Event{Kind: audit.WebSettingsChanged, ProfileID: id})
+	})
+}
+
+func (t *tx) insertURL(ctx context.Context, table string, profileID int64, position int, value, note string) error {
+	_, err := t.Exec(ctx, `INSERT INTO `+table+` (profile_id, position, value, note) VALUES ($1, $2, $3, $4)`, profileID, position, value, note)
+	return err
+}
+
+// DeleteProfile ends a profile with all its credentials and grants, for good.
+func (s *Store) DeleteProfile(ctx context.Context, developerID, id int64, by audit.By) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		var logo []byte
+		var name string
+		if err := t.QueryRow(ctx, `DELETE FROM profiles WHERE id = $1 AND developer_id = $2 RETURNING logo, name`, id, developerID).Scan(&logo, &name); err != nil {
+			return notFound(err)
+		}
+		if err := t.dropLogo(ctx, logo); err != nil {
+			return err
+		}
+		t.changed(ProfileChanged, id)
+		return t.event(ctx, by, audit.Event{Kind: audit.ProfileDeleted, ProfileID: id, Detail: name})
+	})
+}
+
+// SetProfileSuspended suspends a profile at the given time, or resumes it with a
+// zero one. It is the operator's: no developer account is asked for.
+func (s *Store) SetProfileSuspended(ctx context.Context, id int64, at time.Time, by audit.By) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, `UPDATE profiles SET suspended_at = $1, version = version + 1 WHERE id = $2`, micros(at), id)
+		if err := need(rows, err, ErrNotFound); err != nil {
+			return err
+		}
+		kind := audit.ProfileSuspended
+		if at.IsZero() {
+			kind = audit.ProfileResumed
+		}
+		t.changed(ProfileChanged, id)
+		return t.event(ctx, by, audit.Event{Kind: kind, ProfileID: id})
+	})
+}

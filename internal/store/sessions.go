@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gatelodge/internal/account"
+	"gatelodge/internal/audit"
+	"gatelodge/internal/sqldb"
+)
+
+const sessionColumns = `digest, account_id, created_at, authenticated_at, last_seen_at, expires_at, user_agent, address`
+
+func scanSession(row scanner) (account.Session, error) {
+	var s account.Session
+	var digest []byte
+	var created, authenticated, seen, expires int64
+	if err := row.Scan(&digest, &s.AccountID, &created, &authenticated, &seen, &expires, &s.UserAgent, &s.Address); err != nil {
+		return s, notFound(err)
+	}
+	s.CreatedAt, s.AuthenticatedAt = fromMicros(created), fromMicros(authenticated)
+	s.LastSeenAt, s.ExpiresAt = fromMicros(seen), fromMicros(expires)
+	return s, fixed(s.Digest[:], digest, "sessions.digest")
+}
+
+// CreateSession keeps a session.
+func (s *Store) CreateSession(ctx context.Context, n account.Session) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.expire(ctx, "sessions", "digest", "expires_at", n.CreatedAt); err != nil {
+			return err
+		}
+		_, err := t.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			n.Digest[:], n.AccountID, micros(n.CreatedAt), micros(n.AuthenticatedAt), micros(n.LastSeenAt), micros(n.ExpiresAt), n.UserAgent, n.Address)
+		return err
+	})
+}
+
+// SessionSnapshot reads a session, expired or not, with the place in the feed that
+// it was read at.
+func (s *Store) SessionSnapshot(ctx context.Context, digest [32]byte) (n account.Session, at Cursor, err error) {
+	at, err = s.snapshot(ctx, func(ctx context.Context, t *sqldb.Tx) error {
+		var err error
+		n, err = scanSession(t.QueryRow(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE digest = $1`, digest[:]))
+		return err
+	})
+	return n, at, err
+}
+
+// Sessions lists an account's sessions that have not expired, the last used first.
+func (s *Store) Sessions(ctx context.Context, accountID int64, now time.Time) ([]account.Session, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE account_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC`, accountID, micros(now))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []account.Session
+	for rows.Next() {
+		n, err := scanSession(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+	}
+	return all, rows.Err()
+}
+
+// TouchSession moves the session's end with its use.
+func (s *Store) TouchSession(ctx context.Context, digest [32]byte, seen, expires time.Time) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, `UPDATE sessions SET last_seen_at = $1, expires_at = $2 WHERE digest = $3 AND last_seen_at < $1`, micros(seen), micros(expires), digest[:])
+		if rows > 0 {
+			t.sessionChanged(digest)
+		}
+		return err
+	})
+}
+
+// ReauthenticateSession notes that the password was given again.
+func (s *Store) ReauthenticateSession(ctx context.Context, digest [32]byte, now time.Time) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, `UPDATE sessions SET authenticated_at = $1 WHERE digest = $2`, micros(now), digest[:])
+		if err := need(rows, err, ErrNotFound); err != nil {
+			return err
+		}
+		t.sessionChanged(digest)
+		return nil
+	})
+}
+
+// EndSession ends one session of an account. One that is not there is no error.
+func (s *Store) EndSession(ctx context.Context, accountID int64, digest [32]byte, by audit.By) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, `DELETE FROM sessions WHERE digest = $1 AND account_id = $2`, digest[:], accountID)
+		if err != nil || rows == 0 {
+			return err
+		}
+		t.sessionChanged(digest)
+		return t.event(ctx, by, audit.Event{Kind: audit.SessionEnded, AccountID: accountID})
+	})
+}
+
+// EndOtherSessions ends all sessions of an account but keep.
+func (s *Store) EndOtherSessions(ctx context.Context, accountID int64, keep [32]byte, by audit.By) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.endSessions(ctx, accountID, keep); err != nil {
+			return err
+		}
+		return t.event(ctx, by, audit.Event{Kind: audit.SessionEnded, AccountID: accountID, Detail: "all others"})
+	})
+}
+
+func (t *tx) sessionChanged(digest [32]byte) {
+	t.changes = append(t.changes, Change{Kind: SessionChanged, Subject: string(digest[:])})
+}
+
+func (t *tx) endSessions(ctx context.Context, accountID int64, keep [32]byte) error {
+	digests, err := collect(ctx, t.Tx, `DELETE FROM sessions WHERE account_id = $1 AND digest <> $2 RETURNING digest`, []any{accountID, keep[:]}, func(row scanner) ([32]byte, error) {
+		var b []byte
+		var d [32]byte
+		if err := row.Scan(&b); err != nil {
+			return d, err
+		}
+		return d, fixed(d[:], b, "sessions.digest")
+	})
+	for _, d := range digests {
+		t.sessionChanged(d)
+	}
+	return err
+}
