@@ -1,0 +1,86 @@
+package live
+
+import (
+	"hash/maphash"
+	"sync"
+
+	"gatelodge/internal/store"
+)
+
+const shards = 32
+
+// cache is a bounded map that is safe for concurrent use. A full shard gives up an
+// arbitrary entry: with uniform draws nothing better is known, and nothing cheaper.
+type cache[K comparable, V any] struct {
+	seed  maphash.Seed
+	limit int // per shard
+	parts [shards]shard[K, V]
+}
+
+type shard[K comparable, V any] struct {
+	mu      sync.RWMutex
+	entries map[K]V
+	epoch   string
+	// floor is the highest number of a change that touched this shard. A value
+	// read before it may be older than that change.
+	floor int64
+	_     [40]byte // keep shards on cache lines of their own
+}
+
+func newCache[K comparable, V any](limit int) *cache[K, V] {
+	c := &cache[K, V]{seed: maphash.MakeSeed(), limit: max(1, limit/shards)}
+	for i := range c.parts {
+		c.parts[i].entries = make(map[K]V)
+	}
+	return c
+}
+
+func (c *cache[K, V]) shard(k K) *shard[K, V] {
+	return &c.parts[maphash.Comparable(c.seed, k)%shards]
+}
+
+func (c *cache[K, V]) get(k K) (V, bool) {
+	s := c.shard(k)
+	s.mu.RLock()
+	v, ok := s.entries[k]
+	s.mu.RUnlock()
+	return v, ok
+}
+
+// put keeps a value that was read at a place in the feed, unless a change since
+// then may have made it old.
+func (c *cache[K, V]) put(k K, v V, at store.Cursor) {
+	s := c.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at.Epoch != s.epoch || at.Number < s.floor {
+		return
+	}
+	if _, there := s.entries[k]; !there && len(s.entries) >= c.limit {
+		for other := range s.entries {
+			delete(s.entries, other)
+			break
+		}
+	}
+	s.entries[k] = v
+}
+
+// forget drops the value that the numbered change has made old.
+func (c *cache[K, V]) forget(k K, number int64) {
+	s := c.shard(k)
+	s.mu.Lock()
+	delete(s.entries, k)
+	s.floor = max(s.floor, number)
+	s.mu.Unlock()
+}
+
+// reset drops everything: only what is read at or after this place is kept again.
+func (c *cache[K, V]) reset(at store.Cursor) {
+	for i := range c.parts {
+		s := &c.parts[i]
+		s.mu.Lock()
+		clear(s.entries)
+		s.epoch, s.floor = at.Epoch, at.Number
+		s.mu.Unlock()
+	}
+}

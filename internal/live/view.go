@@ -1,0 +1,265 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gatelodge/internal/account"
+	"gatelodge/internal/authz"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/seal"
+	"gatelodge/internal/store"
+)
+
+const (
+	// Bound is how old an answer from memory can be at most.
+	Bound = time.Second
+	// pollEvery is how often the feed is read.
+	pollEvery = 200 * time.Millisecond
+)
+
+// Limits of the number of entries. A profile with its URLs is about 2 KiB, the
+// others about 300 bytes.
+const (
+	maxProfiles = 20_000
+	maxGrants   = 200_000
+	maxAccounts = 100_000
+	maxSessions = 50_000
+)
+
+type pair struct{ account, profile int64 }
+
+// View answers reads. It is made by [New], kept true by [View.Run] and safe for
+// concurrent use. Values are shared: callers must not change them.
+type View struct {
+	store  *store.Store
+	issuer string
+	log    *slog.Logger
+	origin time.Time // monotonic zero
+
+	profiles *cache[int64, *registry.SecurityProfile]
+	clients  *cache[registry.ClientKey, int64]
+	grants   *cache[int64, *authz.Grant]
+	pairs    *cache[pair, int64]
+	accounts *cache[int64, *account.Account]
+	sessions *cache[[32]byte, *account.Session]
+
+	keys atomic.Pointer[seal.Keys]
+	// trustedSince is when the last good poll began, in nanoseconds after origin.
+	trustedSince atomic.Int64
+
+	mu       sync.Mutex // guards cursor and keysRead
+	cursor   store.Cursor
+	keysRead time.Time
+
+	usage gathered
+}
+
+// New makes a view of the store for an issuer, reads the sealing keys and the
+// place in the feed to follow from. Call [View.Run] to keep it true.
+func New(ctx context.Context, s *store.Store, issuer string, log *slog.Logger) (*View, error) {
+	v := &View{
+		store: s, issuer: issuer, log: log, origin: time.Now(),
+		profiles: newCache[int64, *registry.SecurityProfile](maxProfiles),
+		clients:  newCache[registry.ClientKey, int64](maxProfiles),
+		grants:   newCache[int64, *authz.Grant](maxGrants),
+		pairs:    newCache[pair, int64](maxGrants),
+		accounts: newCache[int64, *account.Account](maxAccounts),
+		sessions: newCache[[32]byte, *account.Session](maxSessions),
+	}
+	v.usage.init()
+	v.trustedSince.Store(int64(-Bound) - 1)
+	if err := v.loadKeys(ctx); err != nil {
+		return nil, err
+	}
+	s.Observe(v.apply)
+	return v, v.poll(ctx)
+}
+
+// Run follows the feed and flushes what was gathered until ctx ends. It flushes
+// once more before it returns.
+func (v *View) Run(ctx context.Context) {
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	var wg sync.WaitGroup
+	wg.Go(func() { v.flushUntil(ctx) })
+	defer wg.Wait()
+	down := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+		}
+		pollCtx, cancel := context.WithTimeout(ctx, Bound)
+		err := v.poll(pollCtx)
+		cancel()
+		switch {
+		case err == nil && down:
+			down = false
+			v.log.Info("feed of changes is followed again")
+		case err != nil && !down && ctx.Err() == nil:
+			down = true
+			v.log.Warn("feed of changes cannot be followed: reading through to the database", "error", err)
+		}
+	}
+}
+
+// poll reads the feed once.
+func (v *View) poll(ctx context.Context) error {
+	began := time.Since(v.origin)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	feed, err := v.store.Changes(ctx, v.cursor)
+	if err != nil {
+		return err
+	}
+	if feed.Reload {
+		v.reset(feed.Next)
+		if err := v.loadKeys(ctx); err != nil {
+			return err
+		}
+	}
+	if err := v.applyKeys(ctx, feed.Changes); err != nil {
+		return err
+	}
+	v.apply(feed.Changes)
+	v.cursor = feed.Next
+	v.trustedSince.Store(int64(began))
+	return nil
+}
+
+func (v *View) reset(at store.Cursor) {
+	v.profiles.reset(at)
+	v.clients.reset(at)
+	v.grants.reset(at)
+	v.pairs.reset(at)
+	v.accounts.reset(at)
+	v.sessions.reset(at)
+}
+
+func (v *View) apply(changes []store.Change) {
+	for _, c := range changes {
+		switch c.Kind {
+		case store.ProfileChanged:
+			v.profiles.forget(c.ID(), c.Number)
+		case store.GrantChanged:
+			v.grants.forget(c.ID(), c.Number)
+		case store.AccountChanged:
+			v.accounts.forget(c.ID(), c.Number)
+		case store.SessionChanged:
+			var digest [32]byte
+			copy(digest[:], c.Subject)
+			v.sessions.forget(digest, c.Number)
+		case store.KeysChanged: // applyKeys
+		}
+	}
+}
+
+func (v *View) applyKeys(ctx context.Context, changes []store.Change) error {
+	for _, c := range changes {
+		if c.Kind == store.KeysChanged {
+			return v.loadKeys(ctx)
+		}
+	}
+	return nil
+}
+
+func (v *View) loadKeys(ctx context.Context) error {
+	stored, err := v.store.SealingKeys(ctx)
+	if err != nil {
+		return err
+	}
+	all := make([]seal.Key, len(stored))
+	for i, k := range stored {
+		all[i] = seal.Key{ID: k.ID, Secret: k.Secret, From: k.UsableFrom}
+	}
+	keys, err := seal.NewKeys(v.issuer, all)
+	if err != nil {
+		return fmt.Errorf("live: sealing keys: %w", err)
+	}
+	v.keys.Store(keys)
+	return nil
+}
+
+// Trusted reports whether answers come from memory, and how long ago the feed was
+// last read.
+func (v *View) Trusted() (trusted bool, lag time.Duration) {
+	lag = time.Since(v.origin) - time.Duration(v.trustedSince.Load())
+	return lag <= Bound, lag
+}
+
+// lookup answers from the cache, or loads and keeps.
+func lookup[K comparable, V any](ctx context.Context, v *View, c *cache[K, *V], k K, load func(context.Context, K) (V, store.Cursor, error)) (*V, error) {
+	if trusted, _ := v.Trusted(); trusted {
+		if value, ok := c.get(k); ok {
+			return value, nil
+		}
+	}
+	value, at, err := load(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	c.put(k, &value, at)
+	return &value, nil
+}
+
+// Profile reads a profile by id, or answers store.ErrNotFound.
+func (v *View) Profile(ctx context.Context, id int64) (*registry.SecurityProfile, error) {
+	return lookup(ctx, v, v.profiles, id, v.store.ProfileByID)
+}
+
+// Client reads a profile by its client key, or answers store.ErrNotFound. A client
+// key never moves to another profile, so only the profile itself can get old.
+func (v *View) Client(ctx context.Context, key registry.ClientKey) (*registry.SecurityProfile, error) {
+	if id, ok := v.clients.get(key); ok {
+		return v.Profile(ctx, id)
+	}
+	p, at, err := v.store.ProfileByClient(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	v.clients.put(key, p.ID, at)
+	v.profiles.put(p.ID, &p, at)
+	return &p, nil
+}
+
+// Grant reads a grant by id, or answers store.ErrNotFound.
+func (v *View) Grant(ctx context.Context, id int64) (*authz.Grant, error) {
+	return lookup(ctx, v, v.grants, id, v.store.GrantSnapshot)
+}
+
+// GrantFor reads the grant of an account to a profile, or answers
+// store.ErrNotFound. A grant that ends leaves its id for good, so a remembered id
+// is either right or not found any more.
+func (v *View) GrantFor(ctx context.Context, accountID, profileID int64) (*authz.Grant, error) {
+	k := pair{accountID, profileID}
+	if id, ok := v.pairs.get(k); ok {
+		if g, err := v.Grant(ctx, id); !errors.Is(err, store.ErrNotFound) {
+			return g, err
+		}
+	}
+	g, at, err := v.store.GrantFor(ctx, accountID, profileID)
+	if err != nil {
+		return nil, err
+	}
+	v.pairs.put(k, g.ID, at)
+	v.grants.put(g.ID, &g, at)
+	return &g, nil
+}
+
+// Account reads an account by id, or answers store.ErrNotFound.
+func (v *View) Account(ctx context.Context, id int64) (*account.Account, error) {
+	return lookup(ctx, v, v.accounts, id, v.store.AccountSnapshot)
+}
+
+// Session reads a session by its digest, expired or not, or answers
+// store.ErrNotFound.
+func (v *View) Session(ctx context.Context, digest [32]byte) (*account.Session, error) {
+	return lookup(ctx, v, v.sessions, digest, v.store.SessionSnapshot)
+}
