@@ -42,7 +42,9 @@ func ParseBearer(authorization, amzAccessToken []string, p Params) (string, *Err
 // follows the prefix of Login with Amazon's tokens. Clients percent-encode it in
 // headers too, and once too often in the query.
 func parseBearerToken(s string) (string, *Error) {
-	s = strings.NewReplacer("%7C", "|", "%7c", "|").Replace(s)
+	if strings.ContainsRune(s, '%') {
+		s = strings.NewReplacer("%7C", "|", "%7c", "|").Replace(s)
+	}
 	body := strings.TrimRight(s, "=")
 	if body == "" || len(s) > maxToken {
 		return "", InvalidAccessToken().Because("The access token is empty or longer than any of ours.")
