@@ -1,0 +1,51 @@
+package signin
+
+import (
+	"net/url"
+	"strings"
+
+	"gatelodge/internal/session"
+)
+
+// destination is where a person goes on to: a path of this site with its query, or
+// empty when they came for nothing but signing in. [toDestination] alone makes one.
+type destination string
+
+// toDestination reads the parameter "continue", which a stranger may have written
+// into a link: what would lead elsewhere, or back to where it came from, is none.
+func toDestination(s string) destination {
+	d := destination(session.LocalPath(s, ""))
+	switch d.path() {
+	case session.SignInPath, signUpPath, signOutPath:
+		return ""
+	}
+	return d
+}
+
+func (d destination) path() string {
+	path, _, _ := strings.Cut(string(d), "?")
+	return path
+}
+
+// Authorizes reports whether an application has sent the person here.
+func (d destination) Authorizes() bool {
+	switch d.path() {
+	case "/consent", "/ap/oa", "/oauth2/authorize":
+		return true
+	}
+	return false
+}
+
+// Develops reports whether the person comes as a developer: to the console, or for
+// nothing in particular.
+func (d destination) Develops() bool {
+	return d == "" || d.path() == consolePath || strings.HasPrefix(d.path(), consolePath+"/")
+}
+
+// Via is the page at path, from which the way leads on to d.
+func (d destination) Via(path string) string {
+	if d == "" {
+		return path
+	}
+	return path + "?" + url.Values{"continue": {string(d)}}.Encode()
+}
