@@ -1,0 +1,145 @@
+package console
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"time"
+
+	"gatelodge/internal/account"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/session"
+	"gatelodge/internal/store"
+	"gatelodge/internal/web"
+)
+
+//go:embed *.html
+var templates embed.FS
+
+// functions are what the templates call beside those of the kit.
+var functions = template.FuncMap{
+	"clip": clip,
+	"inc":  func(n int) int { return n + 1 },
+	"int":  func(n int64) int { return int(n) },
+	// numbered leaves the first row with the bare title as its name: that is how
+	// outside programs find it.
+	"numbered": func(title string, row int) string {
+		if row == 0 {
+			return title
+		}
+		return fmt.Sprintf("%s (%d)", title, row+1)
+	},
+}
+
+// Options are what the console is made of.
+type Options struct {
+	Kit      *web.Kit
+	Store    *store.Store
+	Sessions *session.Manager
+	// Logos is shared by everything that decodes uploads.
+	Logos     *registry.LogoDecoder
+	Namespace registry.Namespace
+	// Issuer is the public base URL, without a trailing slash.
+	Issuer string
+	Now    func() time.Time
+}
+
+// Surface is the console.
+type Surface struct {
+	Options
+	pages     *web.Pages
+	countries []web.Choice
+	// profileScope is what the preview of the consent page asks for.
+	profileScope registry.Scope
+}
+
+// New parses the console's pages.
+func New(o Options) (*Surface, error) {
+	scopes, err := registry.NewScopes(registry.BuiltIn())
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	s := &Surface{Options: o}
+	s.profileScope, _ = scopes.Lookup("profile")
+	for _, c := range account.Countries() {
+		s.countries = append(s.countries, web.Choice{Value: c.Code, Text: c.Name})
+	}
+	if s.pages, err = o.Kit.Pages(templates, functions); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	if err := s.pages.Need("list", "register", "new", "general", "web_settings", "web_settings_edit", "secret_end", "activity"); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	o.Kit.Labels(
+		web.Label{Name: fieldCompany, Text: "Company"}, web.Label{Name: fieldCountry, Text: "Country"}, web.Label{Name: fieldContinue},
+		web.Label{Name: registry.FieldName, Text: labelName}, web.Label{Name: registry.FieldDescription, Text: labelDescription},
+		web.Label{Name: registry.FieldPrivacyURL, Text: labelPrivacyURL}, web.Label{Name: fieldLogo, Text: labelLogo},
+		web.Label{Name: fieldRemoveLogo, Text: "Remove the logo"}, web.Label{Name: fieldSeen},
+		web.Label{Name: registry.FieldReturnURLs, Text: labelReturnURLs}, web.Label{Name: returnURLList.Note, Text: "Note for return URL"},
+		web.Label{Name: registry.FieldOrigins, Text: labelOrigins}, web.Label{Name: originList.Note, Text: "Note for origin"},
+		web.Label{Name: fieldConfirm, Text: labelConfirm}, web.Label{Name: fieldAddress, Text: labelAddress},
+		web.Label{Name: fieldEnd}, web.Label{Name: fieldDate, Text: labelDate}, web.Label{Name: fieldFormat},
+	)
+	return s, nil
+}
+
+// visit is a request of somebody who is signed in and has a developer account.
+type visit struct {
+	session.User
+	developer account.DeveloperAccount
+	now       time.Time
+}
+
+type handler func(http.ResponseWriter, *http.Request, visit) error
+
+// typedHandler shows a form with what was typed before the session had run out.
+type typedHandler func(http.ResponseWriter, *http.Request, visit, url.Values) error
+
+// page is a route for developers.
+func (s *Surface) page(h handler) http.Handler {
+	return s.Kit.Browser(s.Sessions.Require(s.developer(h)))
+}
+
+// form is the target of a form whose typed values outlive the session.
+func (s *Surface) form(submit handler, show typedHandler, opts ...web.Option) http.Handler {
+	return s.Kit.Browser(s.Sessions.RequireForm(s.developer(submit), func(w http.ResponseWriter, r *http.Request, u session.User, typed url.Values) error {
+		return s.developer(func(w http.ResponseWriter, r *http.Request, v visit) error {
+			return show(w, r, v, typed)
+		})(w, r, u)
+	}), opts...)
+}
+
+// developer lets through who has a developer account. Others make one on the spot
+// and come back.
+func (s *Surface) developer(h handler) session.Handler {
+	return func(w http.ResponseWriter, r *http.Request, u session.User) error {
+		d, err := s.Store.DeveloperOf(r.Context(), u.Account.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			back := r.URL.Path
+			if r.Method == http.MethodGet {
+				back = r.URL.RequestURI()
+			}
+			http.Redirect(w, r, registerPath+"?"+url.Values{fieldContinue: {back}}.Encode(), http.StatusSeeOther)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return h(w, r, visit{User: u, developer: d, now: s.Now()})
+	}
+}
+
+// render writes a page of the console. A nil flash is none.
+func (s *Surface) render(w http.ResponseWriter, r *http.Request, v visit, status int, page, title string, flash *web.Flash, data any) error {
+	return s.pages.Render(w, r, status, page, web.Page{
+		Title: title, Active: "console", Account: v.Badge(), Flash: flash, Data: data,
+	})
+}
+
+func redirect(w http.ResponseWriter, r *http.Request, to string) error {
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}

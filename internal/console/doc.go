@@ -1,0 +1,23 @@
+// Package console owns the developer's pages: the list of security profiles, the
+// form that makes and edits one, its Web Settings with the credentials, and its
+// activity.
+//
+// A request flows
+//
+//	Kit.Browser → session.Require → developer → handler → store
+//
+// [web.Kit.Browser] checks the origin and the size and answers errors;
+// session.Require knows who is signed in; developer finds the developer account
+// that profiles are looked up under, or leads to the page that makes one. The
+// handler reads the form, has package registry judge it, and calls one method of
+// the store. Ownership is part of every query: another's profile is not found.
+//
+// Every form is posted to the address that shows it, so that somebody whose
+// session ran out in the middle comes back to the form, with what they typed.
+//
+// Two people who edit at once: each form carries a mark of what it was filled
+// with ("seen"). A save over something else than that is not made; the form comes
+// back with both versions and the newer mark, so that a second Save is made
+// knowingly. The two forms of a profile have a mark each and do not disturb one
+// another.
+package console

@@ -1,0 +1,70 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+
+	"gatelodge/internal/registry"
+	"gatelodge/internal/store"
+	"gatelodge/internal/web"
+)
+
+type newPage struct {
+	Form    *web.Form
+	Preview web.Consent
+	HasLogo bool
+}
+
+func (s *Surface) showNew(w http.ResponseWriter, r *http.Request, v visit) error {
+	return s.renderNew(w, r, v, http.StatusOK, web.NewForm(nil), nil)
+}
+
+func (s *Surface) showNewTyped(w http.ResponseWriter, r *http.Request, v visit, typed url.Values) error {
+	if typed == nil {
+		return redirect(w, r, newPath)
+	}
+	form, err := s.typedForm(r, typed)
+	if err != nil {
+		return err
+	}
+	return s.renderNew(w, r, v, http.StatusOK, form, typedFlash)
+}
+
+func (s *Surface) renderNew(w http.ResponseWriter, r *http.Request, v visit, status int, form *web.Form, flash *web.Flash) error {
+	web.AllowImages(w, "blob:") // the file just chosen, in the preview
+	return s.render(w, r, v, status, "new", "Create a New Security Profile", flash,
+		newPage{Form: form, Preview: s.preview(v, form, registry.LogoHash{}, nil)})
+}
+
+// create makes a profile with its first secret and leads to the list, where it is
+// marked.
+func (s *Surface) create(w http.ResponseWriter, r *http.Request, v visit) error {
+	form, err := web.ParseForm(r)
+	if err != nil {
+		return err
+	}
+	in, ready, err := s.readProfileForm(r, form)
+	if err != nil {
+		return err
+	}
+	if !ready {
+		return s.renderNew(w, r, v, statusOf(form), form, nil)
+	}
+	p, err := s.Store.CreateProfile(r.Context(), store.NewProfile{
+		DeveloperID: v.developer.ID, Form: in.text, Logo: in.logo,
+		Secret: registry.NewClientSecret(s.Namespace),
+	}, s.Sessions.By(r, v.User, v.now))
+	if err != nil {
+		return err
+	}
+	return redirect(w, r, listPath+"?"+url.Values{createdParam: {profileKey(p)}}.Encode())
+}
+
+// statusOf is the status of a form that is shown again: 422 when something is
+// wrong with it, 200 when a button such as Add another asked for it.
+func statusOf(form *web.Form) int {
+	if form.OK() {
+		return http.StatusOK
+	}
+	return http.StatusUnprocessableEntity
+}

@@ -1,0 +1,309 @@
+package console
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gatelodge/internal/audit"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/store"
+	"gatelodge/internal/web"
+)
+
+// urlList is one of the two lists of the form: the names of its numbered fields.
+type urlList struct {
+	Value, Note string
+	Most        int
+}
+
+var (
+	returnURLList = urlList{registry.FieldReturnURLs, "return_urls_note", registry.MaxReturnURLs}
+	originList    = urlList{registry.FieldOrigins, "origins_note", registry.MaxOrigins}
+)
+
+type webSettingsForm struct {
+	Head     head
+	Path     string
+	Back     string
+	Form     *web.Form
+	Conflict *webSettingsConflict
+	// Added is the row of Allowed Return URLs that a link filled in, -1 for none.
+	Added int
+	Lists []listView
+}
+
+// listView is one of the two lists as the form shows it.
+type listView struct {
+	urlList
+	Form            *web.Form
+	Title, Rule     string
+	Singular, Check string
+	Another         string
+	Placeholder     string
+	Error           string
+	Added           int
+}
+
+// webSettingsConflict is what was saved by somebody else while the form was open,
+// beside what was typed.
+type webSettingsConflict struct {
+	editor
+	Lists []conflictList
+}
+
+type conflictList struct {
+	Title        string
+	Saved, Typed []conflictEntry
+}
+
+// conflictEntry is one address; Only says that the other side does not have it so.
+type conflictEntry struct {
+	Value, Note string
+	Only        bool
+}
+
+func webSettingsMark(p registry.SecurityProfile) string {
+	var all []string
+	for _, u := range p.ReturnURLs {
+		all = append(all, u.Value, u.Note)
+	}
+	all = append(all, strconv.Itoa(len(p.ReturnURLs)))
+	for _, o := range p.Origins {
+		all = append(all, o.Value, o.Note)
+	}
+	return mark(all...)
+}
+
+// ValueField and NoteField name the fields of a row; in the row that the page's
+// script copies, the number is yet to come.
+func (l urlList) ValueField(row any) string { return fmt.Sprint(l.Value, ".", row) }
+func (l urlList) NoteField(row any) string  { return fmt.Sprint(l.Note, ".", row) }
+
+// fill puts rows into a form.
+func (l urlList) fill(values url.Values, row int, value, note string) {
+	values.Set(l.ValueField(row), value)
+	values.Set(l.NoteField(row), note)
+}
+
+// rows takes the rows out of a form, as they were typed.
+func (l urlList) rows(form *web.Form) []registry.ReturnURL {
+	rows := make([]registry.ReturnURL, form.Rows(l.Value))
+	for i := range rows {
+		rows[i] = registry.ReturnURL{Value: form.Values.Get(l.ValueField(i)), Note: form.Values.Get(l.NoteField(i))}
+	}
+	return rows
+}
+
+// fail puts what package registry found beside the rows.
+func (l urlList) fail(form *web.Form, problems registry.FieldErrors) {
+	for _, p := range problems {
+		field := p.Field
+		if row, ok := strings.CutSuffix(field, ".note"); ok {
+			field = l.Note + strings.TrimPrefix(row, l.Value)
+		}
+		form.Suggest(field, p.Message, p.Suggestion)
+	}
+}
+
+// add makes an empty row, for "Add another" without JavaScript.
+func (l urlList) add(form *web.Form) {
+	if form.Rows(l.Value) >= l.Most {
+		form.Fail(l.Value, fmt.Sprintf("There can be %d of these; that many are here.", l.Most))
+		return
+	}
+	form.AddRow(l.Value)
+}
+
+// remove takes a row out; those after it move up.
+func (l urlList) remove(form *web.Form, field string) {
+	text, ok := strings.CutPrefix(field, l.Value+".")
+	row, err := strconv.Atoi(text)
+	rows := l.rows(form)
+	if !ok || err != nil || row < 0 || row >= len(rows) {
+		return
+	}
+	for i := range rows {
+		form.Values.Del(l.ValueField(i))
+		form.Values.Del(l.NoteField(i))
+	}
+	for i, u := range slices.Delete(rows, row, row+1) {
+		l.fill(form.Values, i, u.Value, u.Note)
+	}
+}
+
+func formOfWebSettings(p registry.SecurityProfile) *web.Form {
+	values := url.Values{fieldSeen: {webSettingsMark(p)}}
+	for i, u := range p.ReturnURLs {
+		returnURLList.fill(values, i, u.Value, u.Note)
+	}
+	for i, o := range p.Origins {
+		originList.fill(values, i, o.Value, o.Note)
+	}
+	return web.NewForm(values)
+}
+
+// showWebSettingsForm opens the form. A link from a refusal brings the value that
+// was sent; it is filled into a row of its own and saved by nobody but the person.
+func (s *Surface) showWebSettingsForm(w http.ResponseWriter, r *http.Request, v visit, p registry.SecurityProfile) error {
+	page := webSettingsForm{Form: formOfWebSettings(p), Added: -1}
+	value := r.FormValue(addParam)
+	allowed := slices.ContainsFunc(p.ReturnURLs, func(u registry.ReturnURL) bool { return u.Value == value })
+	if value == "" || len(value) > registry.ReturnURLMaxBytes {
+		return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, page, nil)
+	}
+	if allowed {
+		return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, page, &web.Flash{
+			Kind: web.Info, Title: "This return URL is allowed already", Detail: value,
+		})
+	}
+	page.Added = len(p.ReturnURLs)
+	returnURLList.fill(page.Form.Values, page.Added, value, "")
+	if _, problem := registry.ParseReturnURL(value); problem != nil {
+		page.Form.Suggest(returnURLList.ValueField(page.Added), problem.Message, problem.Suggestion)
+	}
+	return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, page, &web.Flash{
+		Kind: web.Warning, Title: "A return URL was filled in, and is not saved yet",
+		Detail: "It comes from a refused request. Save it only if it is an address of your own: codes are sent there.",
+	})
+}
+
+func (s *Surface) showWebSettingsTyped(w http.ResponseWriter, r *http.Request, v visit, typed url.Values) error {
+	p, err := s.profile(r, v)
+	if err != nil {
+		return err
+	}
+	if typed == nil {
+		return redirect(w, r, webSettingsPath(p)+"?"+editParam+"=1")
+	}
+	return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, webSettingsForm{Form: web.NewForm(typed), Added: -1}, typedFlash)
+}
+
+func (s *Surface) renderWebSettingsForm(w http.ResponseWriter, r *http.Request, v visit, status int, p registry.SecurityProfile, page webSettingsForm, flash *web.Flash) error {
+	page.Head, page.Path, page.Back = newHead(p, tabWebSettings), webSettingsPath(p), webSettingsPath(p)
+	page.Lists = []listView{
+		{
+			urlList: returnURLList, Form: page.Form, Title: labelReturnURLs, Singular: "return URL", Check: "return-url", Another: "Add another",
+			Placeholder: "https://localhost", Added: page.Added,
+			Rule: "Where the browser goes once the user has decided. An https address of your own, or https://localhost if you have none; http only for localhost, 127.0.0.1 and [::1]. Requests must name exactly one of these, character by character.",
+		},
+		{
+			urlList: originList, Form: page.Form, Title: labelOrigins, Singular: "origin", Check: "origin", Another: "Add another origin",
+			Placeholder: "https://www.example.com", Added: -1,
+			Rule: "Only for applications that run in the browser: scheme, host and port of the pages that call from there, without a path.",
+		},
+	}
+	for i := range page.Lists {
+		if e, ok := page.Form.Err(page.Lists[i].Value); ok {
+			page.Lists[i].Error = e.Message
+		}
+	}
+	return s.render(w, r, v, status, "web_settings_edit", "Edit Web Settings · "+p.Name, flash, page)
+}
+
+// saveWebSettings judges the two lists and replaces what was saved, unless somebody
+// else did so since the form was opened.
+func (s *Surface) saveWebSettings(w http.ResponseWriter, r *http.Request, v visit) error {
+	p, err := s.profile(r, v)
+	if err != nil {
+		return err
+	}
+	form, err := web.ParseForm(r)
+	if err != nil {
+		return err
+	}
+	if pressedRowButton(form) || form.TakeSuggestion() {
+		return s.renderWebSettingsForm(w, r, v, statusOf(form), p, webSettingsForm{Form: form, Added: -1}, nil)
+	}
+	urls, problems := registry.ParseReturnURLs(returnURLList.rows(form))
+	returnURLList.fail(form, problems)
+	origins, problems := registry.ParseAllowedOrigins(asOrigins(originList.rows(form)))
+	originList.fail(form, problems)
+	if !form.OK() {
+		return s.renderWebSettingsForm(w, r, v, http.StatusUnprocessableEntity, p, webSettingsForm{Form: form, Added: -1}, nil)
+	}
+	by := s.Sessions.By(r, v.User, v.now)
+	for range saveAttempts {
+		if slices.Equal(urls, p.ReturnURLs) && slices.Equal(origins, p.Origins) {
+			return redirect(w, r, s.savedPath(webSettingsPath(p), p.Version)) // pressed twice
+		}
+		if form.Get(fieldSeen) != webSettingsMark(p) {
+			return s.conflictWebSettings(w, r, v, p, form, urls, origins)
+		}
+		err = s.Store.SaveWebSettings(r.Context(), v.developer.ID, p.ID, p.Version, origins, urls, by)
+		switch {
+		case err == nil:
+			return redirect(w, r, s.savedPath(webSettingsPath(p), p.Version+1))
+		case errors.Is(err, store.ErrNotFound):
+			return noProfile()
+		case !errors.Is(err, store.ErrStale):
+			return err
+		}
+		if p, err = s.profile(r, v); err != nil {
+			return err
+		}
+	}
+	return store.ErrStale
+}
+
+// pressedRowButton carries out "Add another" and "Remove" without JavaScript.
+func pressedRowButton(form *web.Form) bool {
+	add, remove := form.Values.Get("add"), form.Values.Get("remove")
+	form.Values.Del("add")
+	form.Values.Del("remove")
+	for _, l := range []urlList{returnURLList, originList} {
+		if add == l.Value {
+			l.add(form)
+		}
+		l.remove(form, remove)
+	}
+	return cmp.Or(add, remove) != ""
+}
+
+func asOrigins(rows []registry.ReturnURL) []registry.AllowedOrigin {
+	origins := make([]registry.AllowedOrigin, len(rows))
+	for i, row := range rows {
+		origins[i] = registry.AllowedOrigin(row)
+	}
+	return origins
+}
+
+func asURLs(origins []registry.AllowedOrigin) []registry.ReturnURL {
+	urls := make([]registry.ReturnURL, len(origins))
+	for i, o := range origins {
+		urls[i] = registry.ReturnURL(o)
+	}
+	return urls
+}
+
+func (s *Surface) conflictWebSettings(w http.ResponseWriter, r *http.Request, v visit, p registry.SecurityProfile, form *web.Form, urls []registry.ReturnURL, origins []registry.AllowedOrigin) error {
+	c := &webSettingsConflict{}
+	var err error
+	if c.editor, err = s.lastEditor(r.Context(), v, p, audit.WebSettingsChanged); err != nil {
+		return err
+	}
+	for _, l := range []struct {
+		title        string
+		saved, typed []registry.ReturnURL
+	}{{labelReturnURLs, p.ReturnURLs, urls}, {labelOrigins, asURLs(p.Origins), asURLs(origins)}} {
+		if !slices.Equal(l.saved, l.typed) {
+			c.Lists = append(c.Lists, conflictList{l.title, entries(l.saved, l.typed), entries(l.typed, l.saved)})
+		}
+	}
+	form.Values.Set(fieldSeen, webSettingsMark(p))
+	return s.renderWebSettingsForm(w, r, v, http.StatusConflict, p, webSettingsForm{Form: form, Conflict: c, Added: -1}, nil)
+}
+
+// entries marks what of list is not in other.
+func entries(list, other []registry.ReturnURL) []conflictEntry {
+	all := make([]conflictEntry, len(list))
+	for i, u := range list {
+		all[i] = conflictEntry{u.Value, u.Note, !slices.Contains(other, u)}
+	}
+	return all
+}

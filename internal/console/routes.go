@@ -1,0 +1,65 @@
+package console
+
+import (
+	"net/http"
+
+	"gatelodge/internal/web"
+)
+
+const (
+	listPath     = "/console"
+	registerPath = "/console/register"
+	newPath      = "/console/profiles/new"
+)
+
+type route struct {
+	pattern string
+	handler http.Handler
+}
+
+// Routes registers every address of the console.
+func (s *Surface) Routes(mux *http.ServeMux) {
+	for _, rt := range s.routes() {
+		mux.Handle(rt.pattern, rt.handler)
+	}
+}
+
+func (s *Surface) routes() []route {
+	const profile = "/console/profiles/{id}"
+	const secret = profile + "/secrets/{secret}"
+	toSettings := s.page(s.toWebSettings)
+	return []route{
+		{"GET " + listPath, s.page(s.list)},
+
+		{"GET " + registerPath, s.Kit.Browser(s.Sessions.Require(s.showRegister))},
+		{"POST " + registerPath, s.Kit.Browser(s.Sessions.RequireForm(s.register, s.showRegisterTyped))},
+
+		{"GET " + newPath, s.page(s.showNew)},
+		{"POST " + newPath, s.form(s.create, s.showNewTyped, web.MaxBody(web.UploadBody))},
+
+		{"GET " + profile, s.page(s.showGeneral)},
+		{"POST " + profile, s.form(s.saveGeneral, s.showGeneralTyped, web.MaxBody(web.UploadBody))},
+		{"GET " + profile + "/delete", s.page(s.toGeneral)},
+		{"POST " + profile + "/delete", s.page(s.deleteProfile)},
+
+		{"GET " + profile + "/web-settings", s.page(s.showWebSettings)},
+		{"POST " + profile + "/web-settings", s.form(s.saveWebSettings, s.showWebSettingsTyped)},
+		{"GET " + profile + "/code", toSettings},
+		{"POST " + profile + "/code", s.page(s.pastedCode)},
+
+		// Addresses that only take a POST lead to the page with their button, where
+		// somebody lands who had to sign in first.
+		{"GET " + profile + "/secrets", toSettings},
+		{"POST " + profile + "/secrets", s.page(s.addSecret)},
+		{"GET " + secret + "/show", toSettings},
+		{"POST " + secret + "/show", s.page(s.showSecret)},
+		{"GET " + secret + "/download", toSettings},
+		{"POST " + secret + "/download", s.page(s.download)},
+		{"GET " + secret + "/end", s.page(s.showEndSecret)},
+		{"POST " + secret + "/end", s.page(s.endSecret)},
+
+		{"GET " + profile + "/activity", s.page(s.activity)},
+
+		{"GET /logos/{file}", s.Kit.Browser(s.logo)},
+	}
+}
