@@ -1,0 +1,73 @@
+package provider
+
+import (
+	"errors"
+	"net/http"
+
+	"gatelodge/internal/audit"
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/web"
+)
+
+// authorize is the authorization endpoint (RFC 6749 section 3.1) in one dialect.
+func (p *Provider) authorize(d oauth.Dialect) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		values := r.URL.Query()
+		if r.Method == http.MethodPost {
+			form, err := web.ParseForm(r)
+			if err != nil {
+				return err
+			}
+			values = form.Values
+		}
+		q, err := p.verify(r.Context(), values, d)
+		if err != nil {
+			return p.turnAway(w, r, err)
+		}
+		if r.Method == http.MethodPost {
+			// The form may be another site's, so nothing is decided here: the
+			// browser comes back by GET with its cookies.
+			to, err := p.seal(w, r, q)
+			if err != nil {
+				return err
+			}
+			http.Redirect(w, r, to, http.StatusSeeOther)
+			return nil
+		}
+		return p.dispatch(w, r, q)
+	}
+}
+
+// turnAway answers the error of an authorization request, in the way that is safe.
+func (p *Provider) turnAway(w http.ResponseWriter, r *http.Request, err error) error {
+	if e, ok := errors.AsType[*unsafeTarget](err); ok {
+		return p.refusedPage(w, r, e)
+	}
+	if e, ok := errors.AsType[*rejection](err); ok {
+		p.refuse(r, e.profile, audit.Refusal{Endpoint: r.URL.Path, Code: string(e.cause.Code), Words: words(e.cause)})
+		p.redirectError(w, r, e)
+		return nil
+	}
+	return err
+}
+
+// redirectError sends an error to the application (RFC 6749 section 4.1.2.1), in
+// the order of parameters that Login with Amazon has (login-with-amazon.md section 6).
+func (p *Provider) redirectError(w http.ResponseWriter, r *http.Request, e *rejection) {
+	redirect(w, r, e.redirect.With(
+		oauth.Pair{Name: "error_description", Value: e.cause.Description},
+		oauth.Pair{Name: "state", Value: e.state},
+		oauth.Pair{Name: "error", Value: string(e.cause.Code)},
+	))
+}
+
+// redirect leaves for the return URL. The address is set as it is: http.Redirect
+// would clean its path, and the application compares bytes.
+func redirect(w http.ResponseWriter, r *http.Request, to string) {
+	w.Header().Set("Location", to)
+	if r.Method == http.MethodPost {
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
+	w.WriteHeader(http.StatusFound)
+}

@@ -1,0 +1,154 @@
+package provider
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"gatelodge/internal/account"
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/session"
+	"gatelodge/internal/store"
+	"gatelodge/internal/web"
+)
+
+// consentWords names the words of the consent page, for the record of a consent.
+const consentWords = "consent-page/1"
+
+// silentWords marks grants that Login with Amazon gives without a page.
+const silentWords = "silent/profile:user_id"
+
+type consentData struct {
+	Consent web.Consent
+	Error   string
+}
+
+// consentPage is where sign-in comes back to.
+func (p *Provider) consentPage(w http.ResponseWriter, r *http.Request) error {
+	q, err := p.open(r)
+	if err != nil {
+		return p.turnAway(w, r, err)
+	}
+	return p.dispatch(w, r, q)
+}
+
+func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, q *request, u session.User, status int, problem string) error {
+	developer, err := p.Store.Developer(r.Context(), q.profile.DeveloperID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	c := web.Consent{
+		Name: q.profile.Name, LogoURL: q.profile.Logo.Path(), Publisher: developer.Company, PrivacyURL: q.profile.PrivacyURL,
+		Host: q.redirect.Host(), Account: *u.Badge(),
+		SwitchURL: session.SignInPath + "?" + url.Values{"continue": {r.URL.RequestURI()}}.Encode(),
+	}
+	for _, name := range q.Scope {
+		s, ok := p.Scopes.Lookup(name)
+		if !ok {
+			continue
+		}
+		c.Items = append(c.Items, web.ConsentItem{
+			Scope: s.Name, Label: s.Label, Detail: s.Detail, Values: p.shown(s, u.Account), Optional: q.voluntary.Has(s.Number),
+		})
+	}
+	allowLeaving(w, q.redirect)
+	return p.pages.Render(w, r, status, "consent", web.Page{
+		Title: "Allow " + q.profile.Name + "?", Narrow: true, Account: u.Badge(), Data: consentData{Consent: c, Error: problem},
+	})
+}
+
+// shown is what the application would see now, in the user's own values.
+func (p *Provider) shown(s registry.Scope, a *account.Account) []string {
+	var values []string
+	for _, claim := range s.Claims {
+		switch claim {
+		case registry.ClaimName:
+			values = append(values, a.Name)
+		case registry.ClaimEmail:
+			if email := p.Email.Released(*a); email != "" {
+				values = append(values, email)
+			} else {
+				values = append(values, "Your e-mail address, once you have confirmed it")
+			}
+		case registry.ClaimPostalCode:
+			if a.PostalCode != "" {
+				values = append(values, a.PostalCode)
+			} else {
+				values = append(values, "You have not entered one")
+			}
+		}
+	}
+	return values
+}
+
+// allowLeaving lets the browser follow the redirect after the form. Chromium holds
+// the whole chain of redirects to form-action, the application's own included.
+func allowLeaving(w http.ResponseWriter, to oauth.RedirectURI) {
+	sources := []string{"https:", "http://localhost:*", "http://127.0.0.1:*"}
+	if to.Scheme() == "http" {
+		// Loopback addresses that a host source cannot name, such as [::1].
+		if host, err := url.Parse(to.String()); err == nil && !slices.Contains([]string{"localhost", "127.0.0.1"}, host.Hostname()) {
+			sources = append(sources, "http:")
+		}
+	}
+	web.AllowFormAction(w, sources...)
+}
+
+// decide takes the user's answer.
+func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
+	q, err := p.open(r)
+	if err != nil {
+		return p.turnAway(w, r, err)
+	}
+	form, err := web.ParseForm(r)
+	if err != nil {
+		return err
+	}
+	u, err := p.Sessions.Current(r)
+	if errors.Is(err, session.ErrNone) || errors.Is(err, session.ErrExpired) {
+		return p.toSignIn(w, r, q)
+	}
+	if err != nil {
+		return err
+	}
+	switch form.Get("decision") {
+	case "allow":
+	case "cancel":
+		allowLeaving(w, q.redirect)
+		p.redirectError(w, r, q.reject(&oauth.Error{Code: oauth.AccessDenied, Description: "Access not permitted."}))
+		return nil
+	default:
+		return p.showConsent(w, r, q, u, http.StatusUnprocessableEntity, "Choose Allow or Cancel.")
+	}
+	if q.prompts("login") && u.Session.AuthenticatedAt.Before(q.startedAt) {
+		return p.toSignIn(w, r, q)
+	}
+	ticked, _ := p.Scopes.Parse(form.Values["scope"])
+	allowed := q.ask(nil, p.silent).Allow(ticked)
+	if allowed.Empty() {
+		return p.showConsent(w, r, q, u, http.StatusUnprocessableEntity, "Nothing is ticked. Tick what the application may have, or press Cancel.")
+	}
+	return p.allow(w, r, q, u, allowed)
+}
+
+// allow makes the grant and goes on to the application.
+func (p *Provider) allow(w http.ResponseWriter, r *http.Request, q *request, u session.User, allowed oauth.ScopeSet) error {
+	words := consentWords
+	if p.silent.ContainsAll(q.requested()) && q.dialect == oauth.LoginWithAmazon {
+		words = silentWords
+	}
+	g, err := p.Store.Allow(r.Context(), store.Allowance{
+		AccountID: u.Account.ID, ProfileID: q.profile.ID, Asked: q.requested(), Allowed: allowed, Words: words,
+	}, p.Sessions.By(r, u, p.Now()))
+	if errors.Is(err, store.ErrNotFound) {
+		return web.Conflict("The application or your account has ended since this page was opened. Nothing was allowed.")
+	}
+	if err != nil {
+		return err
+	}
+	// The code covers what was left ticked now, though an older consent may have
+	// been wider (login-with-amazon.md section 4, "result").
+	return p.finish(w, r, q, &g, allowed)
+}

@@ -1,0 +1,95 @@
+package provider
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"gatelodge/internal/authz"
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/session"
+	"gatelodge/internal/store"
+)
+
+// dispatch looks at who is signed in and what they have allowed, and takes the one
+// next step.
+func (p *Provider) dispatch(w http.ResponseWriter, r *http.Request, q *request) error {
+	u, err := p.Sessions.Current(r)
+	switch {
+	case errors.Is(err, session.ErrNone), errors.Is(err, session.ErrExpired):
+		if q.prompts("none") {
+			return p.turnAway(w, r, q.reject(&oauth.Error{Code: oauth.LoginRequired, Description: "The user is not signed in"}))
+		}
+		return p.toSignIn(w, r, q)
+	case err != nil:
+		return err
+	case q.prompts("login") && u.Session.AuthenticatedAt.Before(q.startedAt):
+		return p.toSignIn(w, r, q)
+	}
+	grant, err := p.View.GrantFor(r.Context(), u.Account.ID, q.profile.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	ask := q.ask(grant, p.silent)
+	d := authz.Decide(ask)
+	switch {
+	case d.Skip && grant != nil && grant.Scopes.ContainsAll(d.Scopes):
+		return p.finish(w, r, q, grant, d.Scopes)
+	case d.Skip:
+		// Login with Amazon never asks for profile:user_id alone; the grant is
+		// made all the same, so that the user can see it and take it back.
+		return p.allow(w, r, q, u, d.Scopes)
+	case q.prompts("none"):
+		return p.turnAway(w, r, q.reject(&oauth.Error{Code: oauth.ConsentRequired, Description: "The user has to be asked for consent"}))
+	case r.URL.Path != consentPath:
+		to, err := p.seal(w, r, q)
+		if err != nil {
+			return err
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return nil
+	}
+	return p.showConsent(w, r, q, u, http.StatusOK, "")
+}
+
+func (q *request) reject(e *oauth.Error) *rejection {
+	return &rejection{cause: e, profile: q.profile, redirect: q.redirect, state: q.State}
+}
+
+// toSignIn sends the browser to sign in and back to the dispatcher's page.
+func (p *Provider) toSignIn(w http.ResponseWriter, r *http.Request, q *request) error {
+	to, err := p.seal(w, r, q)
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, session.SignInPath+"?"+url.Values{"continue": {to}}.Encode(), http.StatusSeeOther)
+	return nil
+}
+
+// finish gives the application its code (RFC 6749 section 4.1.2). Nothing is
+// written: the code is a sealed value.
+func (p *Provider) finish(w http.ResponseWriter, r *http.Request, q *request, g *authz.Grant, scopes oauth.ScopeSet) error {
+	now := p.Now()
+	payload := authz.NewCode(g.ID, scopes, q.dialect, q.redirect.String(), q.Challenge, now).AppendBinary(make([]byte, 0, 80))
+	code, _, err := p.View.Keys().SealCode(now, payload)
+	if err != nil {
+		return err
+	}
+	redirect(w, r, q.redirect.With(
+		oauth.Pair{Name: "code", Value: code},
+		oauth.Pair{Name: "state", Value: q.State},
+		oauth.Pair{Name: "scope", Value: strings.Join(p.granted(q, scopes), " ")},
+	))
+	return nil
+}
+
+// granted names what was granted, in the order and with the names that the
+// application used: clients compare the text.
+func (p *Provider) granted(q *request, scopes oauth.ScopeSet) []string {
+	return slices.DeleteFunc(slices.Clone(q.Scope), func(name string) bool {
+		s, ok := p.Scopes.Lookup(name)
+		return !ok || !scopes.Has(s.Number)
+	})
+}

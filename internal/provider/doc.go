@@ -1,0 +1,21 @@
+// Package provider is the surface that applications and their users meet: the
+// authorization endpoint with its consent page, the token endpoint, and the
+// protected resources that tell about tokens and users. It speaks two dialects on
+// two sets of paths, standard OAuth 2.0 and Login with Amazon's (routes.go).
+//
+// How an authorization request flows:
+//
+//	/oauth2/authorize, /ap/oa     authorize.go   read and verify (request.go), then dispatch
+//	/consent?request=…            dispatch.go    open the sealed request, verify it again, then dispatch
+//	  dispatch                    dispatch.go    look at session, prompt and grant:
+//	      not signed in           → /sign-in, which comes back to /consent
+//	      to be asked             → the consent page (consent.go), which posts to itself
+//	      allowed before          → a code, and off to the return URL
+//
+// Until the application and its return URL are known to be good, an error is a
+// page (refused.go): there is nowhere safe to send it. After that it is a redirect.
+//
+// How a token request flows is the text of token.go, from top to bottom: no grant
+// can forget a phase. Redeeming a code is the one durable statement; everything
+// else is answered from the live view.
+package provider

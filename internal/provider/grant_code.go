@@ -1,0 +1,96 @@
+package provider
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+
+	"gatelodge/internal/authz"
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/seal"
+	"gatelodge/internal/store"
+)
+
+// redeem is the authorization code grant (RFC 6749 section 4.1.3). All checks come
+// before the one durable statement, so a refused try does not use the code up.
+func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
+	bad := func(reason string) error { return oauth.InvalidGrantParameter("code").Because(reason) }
+	plain, id, err := p.View.OpenCode(ctx, x.now, x.request.Code)
+	if errors.Is(err, seal.ErrInvalid) || errors.Is(err, seal.ErrUnknownKey) {
+		return issue{}, bad("The code is not one that was given out here, or it is days old.")
+	}
+	if err != nil {
+		return issue{}, err
+	}
+	code, err := authz.ParseCode(plain)
+	if err != nil {
+		return issue{}, err
+	}
+	if code.Expired(x.now) {
+		return issue{}, bad("The code is older than five minutes.")
+	}
+	grant, err := p.View.Grant(ctx, code.GrantID)
+	if errors.Is(err, store.ErrNotFound) {
+		return issue{}, bad("The user has taken back what was allowed since the code was made.")
+	}
+	if err != nil {
+		return issue{}, err
+	}
+	if grant.ProfileID != x.client.ID {
+		return issue{}, bad("The code was made for another application.")
+	}
+	if err := p.checkRedirect(x, code); err != nil {
+		return issue{}, err
+	}
+	if perr := oauth.RequirePKCE(code.Dialect, code.Method, x.method); perr != nil {
+		return issue{}, perr
+	}
+	if !code.VerifiedBy(x.request.CodeVerifier) {
+		return issue{}, bad("The code_verifier does not fit the code_challenge of the authorization request, or one of the two is missing.")
+	}
+	if err := p.liveAccount(ctx, grant.AccountID); err != nil {
+		return issue{}, orFailed(err, bad("The user’s account has ended or is disabled."))
+	}
+	family := authz.Family(id)
+	var attempt [16]byte
+	rand.Read(attempt[:])
+	result, err := p.Store.Redeem(ctx, family, grant.ID, attempt, x.now)
+	if err != nil {
+		return issue{}, err
+	}
+	switch result {
+	case authz.Redeemed:
+	case authz.Replayed:
+		return issue{}, bad("The code was used before. What its first use gave has been ended, since two parties have had it.")
+	default:
+		return issue{}, bad("The user has taken back what was allowed since the code was made.")
+	}
+	given := issue{grantID: grant.ID, family: family, scopes: grant.Effective(code.Scopes), dialect: code.Dialect}
+	if code.Dialect == oauth.Standard {
+		given.scope = strings.Join(p.Scopes.Names(given.scopes), " ")
+	}
+	// A client without a secret gets no refresh token (login-with-amazon.md section 7).
+	if x.method != oauth.AuthNone {
+		given.refresh, err = NewRefreshToken(p.View, authz.RefreshToken{
+			GrantID: grant.ID, Family: family, Scopes: given.scopes, Dialect: code.Dialect, IssuedAt: x.now,
+		})
+	}
+	return given, err
+}
+
+// checkRedirect holds the exchange to the return URL of the authorization request
+// (RFC 6749 section 4.1.3). Published clients of Login with Amazon leave it out;
+// with their secret they may, on that path.
+func (p *Provider) checkRedirect(x *exchange, code authz.Code) error {
+	sent := x.request.RedirectURI
+	switch {
+	case sent == "" && x.path == oauth.LoginWithAmazon && x.method != oauth.AuthNone:
+		return nil
+	case sent == "":
+		return oauth.MissingParameter("redirect_uri").Because("The exchange has to name the return URL of the authorization request once more.")
+	case !code.ReturnsTo(sent):
+		return oauth.InvalidGrantParameter("code").Because("The redirect_uri of the exchange is not the one of the authorization request.")
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package provider
+
+import (
+	"embed"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"gatelodge/internal/account"
+	"gatelodge/internal/audit"
+	"gatelodge/internal/limit"
+	"gatelodge/internal/live"
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/session"
+	"gatelodge/internal/store"
+	"gatelodge/internal/web"
+)
+
+//go:embed *.html
+var files embed.FS
+
+// Options are what a Provider is made of.
+type Options struct {
+	Kit      *web.Kit
+	Store    *store.Store
+	View     *live.View
+	Sessions *session.Manager
+	Scopes   *registry.Scopes
+	// Issuer is the public base URL without a slash at its end.
+	Issuer     string
+	Namespace  registry.Namespace
+	SubjectKey []byte
+	Email      account.EmailPolicy
+	Now        func() time.Time
+	Address    func(*http.Request) netip.Addr
+}
+
+// Provider serves the protocol.
+type Provider struct {
+	Options
+	pages *web.Pages
+	// silent is what Login with Amazon never asks consent for.
+	silent oauth.ScopeSet
+	facts  *limit.Limiter
+	cookie string
+}
+
+// New makes a Provider.
+func New(o Options) (*Provider, error) {
+	pages, err := o.Kit.Pages(files)
+	if err != nil {
+		return nil, err
+	}
+	if err := pages.Need("consent", "refused"); err != nil {
+		return nil, err
+	}
+	p := &Provider{Options: o, pages: pages, cookie: "gatelodge_request"}
+	if o.Sessions.Secure {
+		p.cookie = "__Host-" + p.cookie
+	}
+	p.silent, _ = o.Scopes.Parse([]string{"profile:user_id"})
+	p.facts = limit.New(limit.Rate{Burst: 60, Every: time.Second})
+	return p, nil
+}
+
+// userID is how the profile's developer account knows the account.
+func (p *Provider) userID(profile *registry.SecurityProfile, accountID int64) string {
+	return registry.UserID(p.Namespace, p.SubjectKey, profile.DeveloperID, accountID)
+}
+
+// refuse tells the profile's owner why a request was turned away.
+func (p *Provider) refuse(r *http.Request, profile *registry.SecurityProfile, refusal audit.Refusal) {
+	if profile == nil {
+		return
+	}
+	refusal.ProfileID = profile.ID
+	refusal.RequestID = web.RequestID(r.Context())
+	refusal.LastAt = p.Now()
+	web.LogAttr(r.Context(), slog.String("refused", refusal.Code))
+	p.View.Refused(refusal)
+}
+
+// words is what the owner reads of a protocol error.
+func words(e *oauth.Error) string {
+	if e.Reason != "" {
+		return e.Reason
+	}
+	return e.Description
+}

@@ -1,0 +1,107 @@
+package provider
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"gatelodge/internal/audit"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/session"
+	"gatelodge/internal/store"
+	"gatelodge/internal/web"
+)
+
+// refusedData is the page for a request that cannot be sent back to its
+// application (login-with-amazon.md section 6). What is registered is shown to the
+// signed-in owner alone.
+type refusedData struct {
+	Application string // "" when it is not known
+	ClientID    string
+	Heading     string
+	Reason      string
+	Sent        string
+	RequestID   string
+	// Of the owner only.
+	Owner   bool
+	Nearest string
+	Was     registry.Difference
+	Should  registry.Difference
+	EditURL string
+}
+
+// refusedPage says in words which application, what was sent and which rule failed.
+func (p *Provider) refusedPage(w http.ResponseWriter, r *http.Request, e *unsafeTarget) error {
+	d := refusedData{
+		ClientID: printable(e.clientID), Heading: "This request cannot be answered", Reason: words(e.cause),
+		RequestID: web.RequestID(r.Context()),
+	}
+	refusal := audit.Refusal{Endpoint: r.URL.Path, Code: string(e.cause.Code), Words: words(e.cause)}
+	if e.profile == nil {
+		d.Heading = "This application is not known here"
+	} else {
+		d.Application = e.profile.Name
+		d.Heading = "The request of " + e.profile.Name + " cannot be answered"
+	}
+	badge := p.Sessions.Badge(r)
+	if m := e.mismatch; m != nil {
+		d.Heading = "This return URL is not allowed"
+		d.Sent = m.Sent
+		refusal.Words = "The return URL is not one of the Allowed Return URLs. " + m.Words
+		refusal.Sent, refusal.Nearest = cut(m.Sent), m.Nearest
+		owner, err := p.ownedBy(r, e.profile)
+		if err != nil {
+			return err
+		}
+		if d.Owner = owner; owner {
+			d.Nearest, d.Was, d.Should = m.Nearest, m.SentParts, m.NearestParts
+			d.EditURL = "/console/profiles/" + e.profile.Application.String() + "/web-settings?" + url.Values{"edit": {"1"}, "add": {m.Sent}}.Encode()
+		} else {
+			// The rule in words may tell registered values.
+			d.Reason = "After sign-in, " + e.profile.Name + " asked to send you to an address that its developer has not registered as an Allowed Return URL. Addresses are compared exactly, letter by letter."
+		}
+	}
+	p.refuse(r, e.profile, refusal)
+	return p.pages.Render(w, r, http.StatusBadRequest, "refused", web.Page{Title: d.Heading, Narrow: true, Account: badge, Data: d})
+}
+
+// ownedBy reports whether whoever is signed in owns the profile.
+func (p *Provider) ownedBy(r *http.Request, profile *registry.SecurityProfile) (bool, error) {
+	u, err := p.Sessions.Current(r)
+	if errors.Is(err, session.ErrNone) || errors.Is(err, session.ErrExpired) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	d, err := p.Store.DeveloperOf(r.Context(), u.Account.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && d.ID == profile.DeveloperID, err
+}
+
+// maxSent is how much of a refused value is kept: as long as a return URL can be.
+const maxSent = registry.ReturnURLMaxBytes
+
+func cut(s string) string {
+	if len(s) > maxSent {
+		return s[:maxSent]
+	}
+	return s
+}
+
+// printable leaves out what is not an identifier's: the page repeats what a
+// stranger's link said.
+func printable(s string) string {
+	if len(s) > 100 {
+		s = s[:100]
+	}
+	out := []byte(s)
+	for i, c := range out {
+		if c < ' ' || c > '~' {
+			out[i] = '?'
+		}
+	}
+	return string(out)
+}

@@ -1,0 +1,230 @@
+package provider
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"gatelodge/internal/authz"
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/seal"
+	"gatelodge/internal/store"
+	"gatelodge/internal/web"
+)
+
+// request is an authorization request that has been verified: its application
+// exists and its return URL is registered.
+type request struct {
+	oauth.AuthorizationRequest
+	values   url.Values
+	dialect  oauth.Dialect
+	profile  *registry.SecurityProfile
+	redirect oauth.RedirectURI
+	// essential and voluntary are the scopes asked for (login-with-amazon.md section 4).
+	essential, voluntary oauth.ScopeSet
+	startedAt            time.Time
+}
+
+func (q *request) requested() oauth.ScopeSet { return q.essential.Union(q.voluntary) }
+
+func (q *request) prompts(what string) bool {
+	for _, p := range q.Prompt {
+		if p == what {
+			return true
+		}
+	}
+	return false
+}
+
+// rejection is an error of an authorization request that may be sent to the
+// return URL, because that is known to be good.
+type rejection struct {
+	cause    *oauth.Error
+	profile  *registry.SecurityProfile
+	redirect oauth.RedirectURI
+	state    string
+}
+
+func (e *rejection) Error() string { return e.cause.Error() }
+
+// unsafeTarget is an error before the return URL is known to be good: a page.
+type unsafeTarget struct {
+	cause    *oauth.Error
+	profile  *registry.SecurityProfile
+	clientID string
+	mismatch *registry.ReturnURLMismatch
+}
+
+func (e *unsafeTarget) Error() string { return e.cause.Error() }
+
+// verify reads an authorization request. Its errors are *unsafeTarget, *rejection,
+// or what went wrong with the database.
+func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialect) (*request, error) {
+	params := oauth.ParseParams(values)
+	clientID, sent, perr := oauth.ParseAuthorizationTarget(params)
+	if perr != nil && clientID == "" {
+		return nil, &unsafeTarget{cause: perr}
+	}
+	key, err := p.Namespace.ParseClientID(clientID)
+	if err != nil {
+		return nil, &unsafeTarget{cause: oauth.InvalidParameter("client_id").Because(err.Error()), clientID: clientID}
+	}
+	profile, err := p.View.Client(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, &unsafeTarget{cause: oauth.InvalidParameter("client_id").Because("No application has this client ID. It may have been deleted."), clientID: clientID}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if perr != nil {
+		return nil, &unsafeTarget{cause: perr, profile: profile, clientID: clientID}
+	}
+	redirect, err := registry.MatchReturnURL(profile.ReturnURLs, sent)
+	if m, ok := errors.AsType[*registry.ReturnURLMismatch](err); ok {
+		return nil, &unsafeTarget{cause: oauth.InvalidParameter("redirect_uri").Because(m.Words), profile: profile, clientID: clientID, mismatch: m}
+	}
+	if err != nil {
+		return nil, err
+	}
+	reject := func(e *oauth.Error) error {
+		return &rejection{cause: e, profile: profile, redirect: redirect, state: params.Value("state")}
+	}
+	if !profile.SuspendedAt.IsZero() {
+		return nil, reject(oauth.NotAuthorized().Because("The operator has suspended this security profile."))
+	}
+	parsed, perr := oauth.ParseAuthorizationRequest(params, d)
+	if perr != nil {
+		return nil, reject(perr)
+	}
+	q := &request{AuthorizationRequest: parsed, values: values, dialect: d, profile: profile, redirect: redirect, startedAt: p.Now()}
+	for _, name := range parsed.Scope {
+		scope, ok := p.Scopes.Lookup(name)
+		if !ok {
+			return nil, reject(oauth.UnknownScope().Because(fmt.Sprintf("There is no scope %q. The scopes are: %s.", name, p.scopeNames())))
+		}
+		essential := scope.Essential
+		if datum := parsed.ScopeData[name]; datum.Essential != nil {
+			essential = *datum.Essential
+		}
+		if essential {
+			q.essential = q.essential.With(scope.Number)
+		} else {
+			q.voluntary = q.voluntary.With(scope.Number)
+		}
+	}
+	return q, nil
+}
+
+func (p *Provider) scopeNames() string {
+	var names []string
+	for s := range p.Scopes.All() {
+		names = append(names, s.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (q *request) ask(g *authz.Grant, silent oauth.ScopeSet) authz.Ask {
+	a := authz.Ask{Dialect: q.dialect, Essential: q.essential, Voluntary: q.voluntary, Silent: silent, Renew: q.prompts("consent")}
+	if g != nil {
+		a.Grant = *g
+	}
+	return a
+}
+
+// requestLifetime is how long a sign-in and consent page may stay open.
+const requestLifetime = time.Hour
+
+// inFlight is a request on its way through the pages of sign-in and consent.
+type inFlight struct {
+	Dialect oauth.Dialect `json:"d"`
+	Values  string        `json:"v"`
+	// Browser ties it to the browser in which it began: nobody can have somebody
+	// else complete a request that was not theirs (CVE-2022-39222).
+	Browser []byte `json:"b"`
+	Started int64  `json:"t"`
+}
+
+// seal gives the address of the dispatcher's page for a request.
+func (p *Provider) seal(w http.ResponseWriter, r *http.Request, q *request) (string, error) {
+	plain, err := json.Marshal(inFlight{Dialect: q.dialect, Values: q.values.Encode(), Browser: p.bindBrowser(w, r), Started: q.startedAt.Unix()})
+	if err != nil {
+		return "", err
+	}
+	sealed, err := p.View.Keys().Seal(nil, seal.Request, q.startedAt, plain)
+	if err != nil {
+		return "", err
+	}
+	return consentPath + "?request=" + string(sealed), nil
+}
+
+// open reads the sealed request of the dispatcher's page and verifies it again:
+// the profile may have changed since.
+func (p *Provider) open(r *http.Request) (*request, error) {
+	stale := &web.Error{
+		Status: http.StatusBadRequest, Title: "This page can no longer be used", Turn: web.YourTurn,
+		Detail: "It was open for more than an hour, or was begun in another browser.",
+		Next:   "Go back to the application and start again from there. Nothing was allowed.",
+	}
+	plain, err := p.View.Open(r.Context(), seal.Request, r.URL.Query().Get("request"))
+	if err != nil {
+		stale.Err = err
+		return nil, stale
+	}
+	var f inFlight
+	if err := json.Unmarshal(plain, &f); err != nil {
+		return nil, err
+	}
+	started := time.Unix(f.Started, 0)
+	if p.Now().Sub(started) > requestLifetime || subtle.ConstantTimeCompare(f.Browser, p.browser(r)) != 1 {
+		return nil, stale
+	}
+	values, err := url.ParseQuery(f.Values)
+	if err != nil {
+		return nil, err
+	}
+	q, err := p.verify(r.Context(), values, f.Dialect)
+	if err != nil {
+		return nil, err
+	}
+	q.startedAt = started
+	return q, nil
+}
+
+// bindBrowser makes sure that the browser has the cookie that its requests are
+// bound to, and gives the digest.
+func (p *Provider) bindBrowser(w http.ResponseWriter, r *http.Request) []byte {
+	if digest := p.browser(r); digest != nil {
+		return digest
+	}
+	var raw [16]byte
+	rand.Read(raw[:])
+	http.SetCookie(w, &http.Cookie{
+		Name: p.cookie, Value: base64.RawURLEncoding.EncodeToString(raw[:]), Path: "/",
+		HttpOnly: true, Secure: p.Sessions.Secure, SameSite: http.SameSiteLaxMode,
+	})
+	sum := sha256.Sum256(raw[:])
+	return sum[:16]
+}
+
+func (p *Provider) browser(r *http.Request) []byte {
+	c, err := r.Cookie(p.cookie)
+	if err != nil {
+		return nil
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(c.Value)
+	if err != nil || len(raw) != 16 {
+		return nil
+	}
+	sum := sha256.Sum256(raw)
+	return sum[:16]
+}

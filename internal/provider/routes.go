@@ -1,0 +1,50 @@
+package provider
+
+import (
+	"net/http"
+	"strings"
+
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/web"
+)
+
+// Paths of the two dialects (contract.md, "Endpoints").
+const (
+	standardAuthorize = "/oauth2/authorize"
+	standardToken     = "/oauth2/token"
+	amazonAuthorize   = "/ap/oa"
+	amazonToken       = "/auth/o2/token"
+	amazonTokenInfo   = "/auth/o2/tokeninfo"
+	consentPath       = "/consent"
+)
+
+// Routes registers every route of the surface.
+func (p *Provider) Routes(mux *http.ServeMux) {
+	browser := func(h web.Handler) http.Handler { return p.Kit.Browser(h, web.AnyOrigin()) }
+	mux.Handle("GET "+standardAuthorize, browser(p.authorize(oauth.Standard)))
+	mux.Handle("POST "+standardAuthorize, browser(p.authorize(oauth.Standard)))
+	mux.Handle("GET "+amazonAuthorize, browser(p.authorize(oauth.LoginWithAmazon)))
+	mux.Handle("POST "+amazonAuthorize, browser(p.authorize(oauth.LoginWithAmazon)))
+
+	mux.Handle("GET "+consentPath, p.Kit.Browser(p.consentPage))
+	mux.Handle("POST "+consentPath, p.Kit.Browser(p.decide))
+
+	mux.Handle(standardToken, p.Kit.API(p.tokenEndpoint(oauth.Standard)))
+	mux.Handle("/auth/", p.Kit.API(p.amazonAPI))
+	mux.Handle("GET /user/profile", p.Kit.API(p.userProfile))
+	mux.Handle("GET /ap/user/profile", p.Kit.API(p.oldUserProfile))
+	mux.Handle("GET /oauth2/clients/{client_id}", p.Kit.API(p.clientFacts))
+}
+
+// amazonAPI serves the paths that published clients spell in any case, such as
+// /auth/O2/token (login-with-amazon.md section 7).
+func (p *Provider) amazonAPI(w http.ResponseWriter, r *http.Request) error {
+	switch strings.ToLower(r.URL.Path) {
+	case amazonToken:
+		return p.tokenEndpoint(oauth.LoginWithAmazon)(w, r)
+	case amazonTokenInfo:
+		return p.tokenInfo(w, r)
+	default:
+		return p.writeError(w, r, http.StatusNotFound, &oauth.Error{Code: oauth.InvalidRequest, Description: "There is no such endpoint"})
+	}
+}

@@ -1,0 +1,173 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"time"
+
+	"gatelodge/internal/audit"
+	"gatelodge/internal/authz"
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/store"
+)
+
+// exchange is one token request on its way through the phases. A grant fills in
+// what is its own; it cannot forget a shared step.
+type exchange struct {
+	// path is the dialect of the path that was asked, not of the code.
+	path   oauth.Dialect
+	now    time.Time
+	client *registry.SecurityProfile
+	method oauth.ClientAuthMethod
+	// secret is the id of the secret that was used, 0 without one.
+	secret  int64
+	request oauth.TokenRequest
+}
+
+// issue is what a grant decided to give.
+type issue struct {
+	grantID int64
+	family  authz.Family
+	scopes  oauth.ScopeSet
+	// dialect shapes the tokens: that of the authorization request.
+	dialect oauth.Dialect
+	// refresh is the refresh token to answer, "" for none.
+	refresh string
+	// scope is the text of the parameter scope, "" to leave it out.
+	scope string
+}
+
+// tokenEndpoint is RFC 6749 section 3.2 on the path of one dialect.
+func (p *Provider) tokenEndpoint(path oauth.Dialect) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			return p.writeError(w, r, http.StatusMethodNotAllowed, &oauth.Error{Code: oauth.InvalidRequest, Description: "Only POST is supported"})
+		}
+		x := &exchange{path: path, now: p.Now()}
+		given, err := p.exchange(r, x)
+		if err == nil {
+			return p.answer(w, r, x, given)
+		}
+		if e, ok := errors.AsType[*oauth.Error](err); ok {
+			p.refuse(r, x.client, audit.Refusal{Endpoint: r.URL.Path, Code: string(e.Code), Words: words(e)})
+			if e.Code == oauth.InvalidClient && r.Header.Get("Authorization") != "" {
+				// RFC 6749 section 5.2: the scheme that the client used.
+				w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
+			}
+			return p.writeError(w, r, e.Status(), e)
+		}
+		return p.unavailable(w, r, err)
+	}
+}
+
+// exchange runs the phases, the same for every grant.
+func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
+	// 1. Parse, once.
+	values, err := tokenValues(r, x.path)
+	if err != nil {
+		return issue{}, err
+	}
+	params := oauth.ParseParams(values)
+	credentials, perr := oauth.ParseClientCredentials(r.Header.Values("Authorization"), params)
+	if perr != nil {
+		return issue{}, perr
+	}
+	// 2. Authenticate the client. Whatever fails from here on, a code that was
+	// sent along is not used up by it.
+	if err := p.authenticate(r.Context(), x, credentials); err != nil {
+		return issue{}, err
+	}
+	if x.request, perr = oauth.ParseTokenRequest(params); perr != nil {
+		return issue{}, perr
+	}
+	// 3. Check what the client may do.
+	if !x.client.SuspendedAt.IsZero() {
+		return issue{}, oauth.NotAuthorized().Because("The operator has suspended this security profile.")
+	}
+	// 4. Run the grant.
+	switch x.request.GrantType {
+	case oauth.GrantAuthorizationCode:
+		return p.redeem(r.Context(), x)
+	case oauth.GrantRefreshToken:
+		return p.refresh(r.Context(), x)
+	default:
+		return issue{}, oauth.NotAuthorized()
+	}
+}
+
+// maxTokenBody bounds a token request: everything that has a place in it is small.
+const maxTokenBody = 64 << 10
+
+// tokenValues reads the parameters from the body alone: a secret in the address
+// would stand in logs (pocket-id#1321). JSON is a habit of clients of Login with
+// Amazon (login-with-amazon.md section 7).
+func tokenValues(r *http.Request, path oauth.Dialect) (url.Values, error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case err == nil && kind == "application/json" && path == oauth.LoginWithAmazon:
+		body, err := readBody(r)
+		if err != nil {
+			return nil, err
+		}
+		values, perr := oauth.ParseJSON(body)
+		if perr != nil {
+			return nil, perr
+		}
+		return values, nil
+	case err == nil && kind == "application/x-www-form-urlencoded":
+		body, err := readBody(r)
+		if err != nil {
+			return nil, err
+		}
+		values, err := url.ParseQuery(string(body))
+		if err != nil {
+			return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "The request body is not form-encoded", Reason: "The body of the token request has a malformed percent-encoding."}
+		}
+		return values, nil
+	}
+	return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "The Content-Type must be application/x-www-form-urlencoded"}
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxTokenBody+1))
+	if err != nil || len(body) > maxTokenBody {
+		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "The request body is too large or was cut off"}
+	}
+	return body, nil
+}
+
+// authenticate finds the client and checks its secret (RFC 6749 section 2.3.1) in
+// constant time. Every failure is the same on the wire.
+func (p *Provider) authenticate(ctx context.Context, x *exchange, c oauth.ClientCredentials) error {
+	key, err := p.Namespace.ParseClientID(c.ClientID)
+	if err != nil {
+		return oauth.ClientAuthenticationFailed().Because(err.Error())
+	}
+	client, err := p.View.Client(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return oauth.ClientAuthenticationFailed().Because("No application has this client ID.")
+	}
+	if err != nil {
+		return err
+	}
+	x.client, x.method = client, c.Method
+	if c.Method == oauth.AuthNone {
+		return nil // each grant says what it gives a client without a secret
+	}
+	secret, ok := client.SecretMatching(c.Secret, x.now)
+	if !ok {
+		reason := "The client secret sent is not one of this profile’s live secrets."
+		if old, expired := client.ExpiredSecretMatching(c.Secret, x.now); expired {
+			reason = "The client secret sent ended on " + old.ExpiresAt.Format("2 January 2006, 15:04 UTC") + ". Use one of the live ones."
+		}
+		return oauth.ClientAuthenticationFailed().Because(reason)
+	}
+	x.secret = secret.ID
+	return nil
+}

@@ -1,0 +1,173 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"gatelodge/internal/account"
+	"gatelodge/internal/authz"
+	"gatelodge/internal/live"
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/seal"
+	"gatelodge/internal/store"
+	"gatelodge/internal/web"
+)
+
+// Prefixes tell the kinds of token apart (contract.md, "Shapes"), by dialect.
+var (
+	accessPrefixes  = map[oauth.Dialect]string{oauth.Standard: "gl_at_", oauth.LoginWithAmazon: "Atza|"}
+	refreshPrefixes = map[oauth.Dialect]string{oauth.Standard: "gl_rt_", oauth.LoginWithAmazon: "Atzr|"}
+)
+
+func cutTokenPrefix(text string, prefixes map[oauth.Dialect]string) (string, bool) {
+	for _, prefix := range prefixes {
+		if sealed, ok := strings.CutPrefix(text, prefix); ok {
+			return sealed, true
+		}
+	}
+	return "", false
+}
+
+func (p *Provider) newAccessToken(t authz.AccessToken) (string, error) {
+	text, err := p.View.Keys().Seal([]byte(accessPrefixes[t.Dialect]), seal.Access, t.IssuedAt, t.AppendBinary(make([]byte, 0, 64)))
+	return string(text), err
+}
+
+// NewRefreshToken makes the text of a refresh token.
+func NewRefreshToken(view *live.View, t authz.RefreshToken) (string, error) {
+	text, err := view.Keys().Seal([]byte(refreshPrefixes[t.Dialect]), seal.Refresh, t.IssuedAt, t.AppendBinary(make([]byte, 0, 64)))
+	return string(text), err
+}
+
+// tokenAnswer is a successful token response (RFC 6749 section 5.1). token_type is
+// in lower case: an official client compares it strictly (login-with-amazon.md
+// section 7).
+type tokenAnswer struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int    `json:"expires_in"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	Scope        string `json:"scope,omitempty"`
+}
+
+// answer makes the access token and writes the response.
+func (p *Provider) answer(w http.ResponseWriter, r *http.Request, x *exchange, given issue) error {
+	access, err := p.newAccessToken(authz.AccessToken{
+		GrantID: given.grantID, Family: given.family, ProfileID: x.client.ID, Scopes: given.scopes,
+		Dialect: given.dialect, IssuedAt: x.now, ExpiresAt: x.now.Add(authz.AccessTokenLifetime),
+	})
+	if err != nil {
+		return err
+	}
+	p.View.Used(x.client.ID, x.secret, given.grantID, x.now)
+	return writeJSON(w, http.StatusOK, tokenAnswer{
+		AccessToken: access, TokenType: "bearer", ExpiresIn: int(authz.AccessTokenLifetime / time.Second),
+		RefreshToken: given.refresh, Scope: given.scope,
+	})
+}
+
+// bearer is an access token that was found good, with all that it hangs on.
+type bearer struct {
+	token   authz.AccessToken
+	profile *registry.SecurityProfile
+	grant   *authz.Grant     // nil for a token of the application alone
+	account *account.Account // nil with it
+	scopes  oauth.ScopeSet
+}
+
+// checkToken finds out what an access token is good for now. Its refusals are
+// *oauth.Error; they are the same whatever the reason.
+func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (bearer, error) {
+	bad := oauth.InvalidAccessToken()
+	sealed, ok := cutTokenPrefix(text, accessPrefixes)
+	if !ok {
+		return bearer{}, bad
+	}
+	plain, err := p.View.Open(ctx, seal.Access, sealed)
+	if errors.Is(err, seal.ErrInvalid) || errors.Is(err, seal.ErrUnknownKey) {
+		return bearer{}, bad
+	}
+	if err != nil {
+		return bearer{}, err
+	}
+	b := bearer{}
+	if b.token, err = authz.ParseAccessToken(plain); err != nil {
+		return bearer{}, err
+	}
+	if b.token.Expired(now) {
+		return bearer{}, bad
+	}
+	gone := func(err error) (bearer, error) {
+		if errors.Is(err, store.ErrNotFound) {
+			return bearer{}, bad
+		}
+		return bearer{}, err
+	}
+	if b.profile, err = p.View.Profile(ctx, b.token.ProfileID); err != nil {
+		return gone(err)
+	}
+	if !b.profile.SuspendedAt.IsZero() {
+		return bearer{}, bad
+	}
+	if b.token.ClientOnly() {
+		b.scopes = b.token.Scopes
+		return b, nil
+	}
+	if b.grant, err = p.View.Grant(ctx, b.token.GrantID); err != nil {
+		return gone(err)
+	}
+	if b.grant.ProfileID != b.token.ProfileID || !b.grant.Live(b.token.Family) {
+		return bearer{}, bad
+	}
+	if b.account, err = p.View.Account(ctx, b.grant.AccountID); err != nil {
+		return gone(err)
+	}
+	if !b.account.DisabledAt.IsZero() {
+		return bearer{}, bad
+	}
+	if b.scopes = b.grant.Effective(b.token.Scopes); b.scopes.Empty() {
+		return bearer{}, bad
+	}
+	return b, nil
+}
+
+// wireError is an error at a token-style endpoint (RFC 6749 section 5.2), with
+// Login with Amazon's member request_id.
+type wireError struct {
+	Description string          `json:"error_description"`
+	Error       oauth.ErrorCode `json:"error"`
+	RequestID   string          `json:"request_id"`
+}
+
+func (p *Provider) writeError(w http.ResponseWriter, r *http.Request, status int, e *oauth.Error) error {
+	return writeJSON(w, status, wireError{Description: e.Description, Error: e.Code, RequestID: web.RequestID(r.Context())})
+}
+
+// unavailable answers a failure that is ours and not the client's: the request may
+// be sent again. What went wrong goes to the log.
+func (p *Provider) unavailable(w http.ResponseWriter, r *http.Request, cause error) error {
+	w.Header().Set("Retry-After", "1")
+	if err := p.writeError(w, r, http.StatusServiceUnavailable, &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "The service is temporarily unavailable"}); err != nil {
+		return errors.Join(cause, err)
+	}
+	return cause
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json;charset=UTF-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	w.WriteHeader(status)
+	_, err = w.Write(body)
+	return err
+}
