@@ -1,0 +1,151 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gatelodge/internal/account"
+	"gatelodge/internal/audit"
+	"gatelodge/internal/config"
+	"gatelodge/internal/keyring"
+	"gatelodge/internal/live"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/server"
+	"gatelodge/internal/sqldb"
+	"gatelodge/internal/store"
+)
+
+// admin is what a command works with: the same database and keys as the server's.
+type admin struct {
+	cfg       config.Config
+	db        *sqldb.DB
+	store     *store.Store
+	ring      *keyring.Ring
+	namespace registry.Namespace
+	issuer    string
+	out       *printer
+	changed   bool
+}
+
+func (a *admin) by() audit.By {
+	a.changed = true
+	return audit.By{At: time.Now(), Address: "command line"}
+}
+
+// accountOf finds an account by its e-mail address.
+func (a *admin) accountOf(ctx context.Context, email string) (account.Account, error) {
+	found, _, err := a.store.AccountByEmail(ctx, account.EmailKey(email))
+	if errors.Is(err, store.ErrNotFound) {
+		return found, fmt.Errorf("there is no account with the address %q", email)
+	}
+	return found, err
+}
+
+// administer makes a command's function out of one that works on the database. It
+// returns only when the change is in effect on every server.
+func administer(cmd *cobra.Command, do func(ctx context.Context, a *admin) error) *cobra.Command {
+	config.CommonFlags(cmd.Flags())
+	asJSON := jsonFlag(cmd)
+	if cmd.Args == nil {
+		cmd.Args = wrongUse(cobra.NoArgs)
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		cfg, err := config.Load(cmd.Flags(), os.Environ())
+		if err != nil {
+			return err
+		}
+		a := &admin{cfg: cfg, out: newPrinter(cmd.OutOrStdout(), *asJSON)}
+		if a.ring, err = openRing(cfg); err != nil {
+			return err
+		}
+		ctx := cmd.Context()
+		if a.db, a.store, err = server.OpenStore(ctx, databaseConfig(cfg), a.ring); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, a.db.Close()) }()
+		identity, err := a.store.Identify(ctx, "", time.Now())
+		if errors.Is(err, store.ErrNotSetUp) {
+			identity, err = a.store.Identify(ctx, cmp.Or(string(cfg.Namespace), defaultNamespace), time.Now())
+		}
+		if err != nil {
+			return err
+		}
+		a.namespace = registry.Namespace(identity.Namespace)
+		a.issuer = cmp.Or(cfg.Issuer, identity.Issuer, defaultIssuer)
+		if err := do(ctx, a); err != nil {
+			return err
+		}
+		if a.changed {
+			select {
+			case <-time.After(live.Bound):
+			case <-ctx.Done():
+			}
+		}
+		a.out.end()
+		return nil
+	}
+	return cmd
+}
+
+// What a database gets that a command meets before the server.
+const (
+	defaultNamespace = "amzn1"
+	defaultIssuer    = "http://localhost:8080"
+)
+
+func jsonFlag(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("json", false, "print one JSON object per line")
+}
+
+// printer writes what a command has to say: lines for people, or one JSON object
+// per record.
+type printer struct {
+	w      io.Writer
+	asJSON bool
+	keys   []string
+	record map[string]any
+}
+
+func newPrinter(w io.Writer, asJSON bool) *printer {
+	return &printer{w: w, asJSON: asJSON, record: map[string]any{}}
+}
+
+// print adds a member to the record.
+func (p *printer) print(key, label string, value any) {
+	if !p.asJSON {
+		fmt.Fprintf(p.w, "%-22s %v\n", label, value)
+	}
+	p.record[key] = value
+	p.keys = append(p.keys, key)
+}
+
+// end ends the record.
+func (p *printer) end() {
+	if len(p.keys) == 0 {
+		return
+	}
+	if p.asJSON {
+		b, err := json.Marshal(p.record)
+		if err == nil {
+			fmt.Fprintf(p.w, "%s\n", b)
+		}
+	} else {
+		fmt.Fprintln(p.w)
+	}
+	p.record, p.keys = map[string]any{}, nil
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gatelodge/internal/config"
+	"gatelodge/internal/keyring"
+	"gatelodge/internal/live"
+	"gatelodge/internal/store"
+)
+
+func newKey() *cobra.Command {
+	cmd := &cobra.Command{Use: "rotate --kind sealing|encryption", Short: "Make a new key; what the old one made stays readable"}
+	kind := cmd.Flags().String("kind", "", "sealing: codes, tokens and sealed forms; encryption: the key-encryption key of the key file")
+	rotate := administer(cmd, func(ctx context.Context, a *admin) error {
+		switch *kind {
+		case "sealing":
+			// Published first, used only when every server has it.
+			by := a.by()
+			from := by.At.Add(2 * live.Bound)
+			id, err := a.store.RotateSealingKey(ctx, from, by)
+			if err != nil {
+				return err
+			}
+			a.out.print("kind", "Kind", *kind)
+			a.out.print("id", "Key", id)
+			a.out.print("used_from", "Used from", stamp(from))
+			return nil
+		case "encryption":
+			ring, err := keyring.AddKey(a.cfg.KeyFile)
+			if err != nil {
+				return err
+			}
+			n, err := store.New(a.db, ring).Reseal(ctx, a.by())
+			if err != nil {
+				return err
+			}
+			a.out.print("kind", "Kind", *kind)
+			a.out.print("resealed", "Values sealed anew", n)
+			a.out.print("fingerprint", "Key", ring.Fingerprints()[0])
+			return nil
+		case "signing":
+			return fmt.Errorf("there are no signing keys yet: ID tokens come with OpenID Connect")
+		default:
+			return usageError{fmt.Errorf("--kind %q: write sealing or encryption", *kind)}
+		}
+	})
+	return group("key", "Administer keys", rotate)
+}
+
+func newMigrate() *cobra.Command {
+	cmd := &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date", Args: wrongUse(cobra.NoArgs)}
+	config.CommonFlags(cmd.Flags())
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return migrate(cmd.Context(), cmd, newPrinter(cmd.OutOrStdout(), *asJSON))
+	}
+	return cmd
+}
+
+func newVersion() *cobra.Command {
+	cmd := &cobra.Command{Use: "version", Short: "Print the program's version", Args: wrongUse(cobra.NoArgs)}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		out := newPrinter(cmd.OutOrStdout(), *asJSON)
+		version, revision, at := "devel", "unknown", ""
+		if info, ok := debug.ReadBuildInfo(); ok {
+			if v := info.Main.Version; v != "" && v != "(devel)" {
+				version = v
+			}
+			for _, s := range info.Settings {
+				switch s.Key {
+				case "vcs.revision":
+					revision = s.Value
+				case "vcs.time":
+					if t, err := time.Parse(time.RFC3339, s.Value); err == nil {
+						at = stamp(t)
+					}
+				}
+			}
+			out.print("go", "Go", info.GoVersion)
+		}
+		out.print("version", "Version", version)
+		out.print("revision", "Revision", revision)
+		if at != "" {
+			out.print("revision_at", "Of", at)
+		}
+		out.end()
+		return nil
+	}
+	return cmd
+}

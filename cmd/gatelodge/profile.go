@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gatelodge/internal/registry"
+	"gatelodge/internal/store"
+)
+
+func newProfile() *cobra.Command {
+	return group("profile", "Administer security profiles",
+		newProfileCreate(), newProfileList(), newProfileShow(), newProfileSuspend(), newProfileDelete())
+}
+
+func newProfileCreate() *cobra.Command {
+	cmd := &cobra.Command{Use: "create --owner E --name N --description D --privacy-url U [--return-url R]… [--scope S]…", Short: "Make a security profile and print its credentials"}
+	owner := cmd.Flags().String("owner", "", "e-mail address of a developer")
+	name := cmd.Flags().String("name", "", "Security Profile Name")
+	description := cmd.Flags().String("description", "", "Security Profile Description")
+	privacy := cmd.Flags().String("privacy-url", "", "Consent Privacy Notice URL")
+	returnURLs := cmd.Flags().StringArray("return-url", nil, "an Allowed Return URL; may be repeated")
+	scopes := cmd.Flags().StringArray("scope", nil, "a scope that the application will ask for; checked to exist")
+	return administer(cmd, func(ctx context.Context, a *admin) error {
+		form, problems := registry.ParseProfileForm(*name, *description, *privacy)
+		var raw []registry.ReturnURL
+		for _, u := range *returnURLs {
+			raw = append(raw, registry.ReturnURL{Value: u})
+		}
+		urls, urlProblems := registry.ParseReturnURLs(raw)
+		if err := asUsage(append(problems, urlProblems...)); err != nil {
+			return err
+		}
+		known, err := registry.NewScopes(registry.BuiltIn())
+		if err != nil {
+			return err
+		}
+		if _, unknown := known.Parse(*scopes); len(unknown) > 0 {
+			return usageError{fmt.Errorf("there is no scope %s", strings.Join(unknown, ", "))}
+		}
+		u, err := a.accountOf(ctx, *owner)
+		if err != nil {
+			return err
+		}
+		d, err := a.store.DeveloperOf(ctx, u.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("%s has no developer account", u.Email)
+		}
+		if err != nil {
+			return err
+		}
+		secret := registry.NewClientSecret(a.namespace)
+		p, err := a.store.CreateProfile(ctx, store.NewProfile{DeveloperID: d.ID, Form: form, ReturnURLs: urls, Secret: secret}, a.by())
+		if err != nil {
+			return err
+		}
+		a.printProfile(p)
+		a.out.print("client_secret", "Client Secret", secret)
+		return nil
+	})
+}
+
+func asUsage(problems registry.FieldErrors) error {
+	var all []error
+	for _, f := range problems {
+		message := f.Field + ": " + f.Message
+		if f.Suggestion != "" {
+			message += " Try: " + f.Suggestion
+		}
+		all = append(all, errors.New(message))
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return usageError{errors.Join(all...)}
+}
+
+func (a *admin) printProfile(p registry.SecurityProfile) {
+	a.out.print("name", "Name", p.Name)
+	a.out.print("client_id", "Client ID", a.namespace.ClientID(p.Client))
+	a.out.print("application_id", "Application ID", a.namespace.ApplicationID(p.Application))
+	a.out.print("created_at", "Created", stamp(p.CreatedAt))
+	a.out.print("last_used_at", "Last used", stamp(p.LastUsedAt))
+	a.out.print("suspended", "Suspended", !p.SuspendedAt.IsZero())
+}
+
+func newProfileList() *cobra.Command {
+	return administer(&cobra.Command{Use: "list", Short: "List security profiles, the newest first"}, func(ctx context.Context, a *admin) error {
+		q := store.ProfileQuery{Limit: 500}
+		for {
+			page, err := a.store.Profiles(ctx, q)
+			if err != nil {
+				return err
+			}
+			for _, p := range page.Profiles {
+				a.printProfile(p)
+				a.out.end()
+				q.Before = p.ID
+			}
+			if !page.More {
+				return nil
+			}
+		}
+	})
+}
+
+// profileOf finds a profile by its client ID.
+func (a *admin) profileOf(ctx context.Context, clientID string) (registry.SecurityProfile, error) {
+	key, err := a.namespace.ParseClientID(clientID)
+	if err != nil {
+		return registry.SecurityProfile{}, usageError{err}
+	}
+	p, _, err := a.store.ProfileByClient(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return p, fmt.Errorf("there is no security profile with the client ID %s", clientID)
+	}
+	return p, err
+}
+
+func newProfileShow() *cobra.Command {
+	cmd := &cobra.Command{Use: "show CLIENT_ID", Short: "Show a security profile", Args: wrongUse(cobra.ExactArgs(1))}
+	return administerOne(cmd, func(ctx context.Context, a *admin, p registry.SecurityProfile) error {
+		a.printProfile(p)
+		a.out.print("description", "Description", p.Description)
+		a.out.print("privacy_url", "Privacy notice", p.PrivacyURL)
+		urls := []string{}
+		for _, u := range p.ReturnURLs {
+			urls = append(urls, u.Value)
+		}
+		origins := []string{}
+		for _, o := range p.Origins {
+			origins = append(origins, o.Value)
+		}
+		a.out.print("return_urls", "Allowed Return URLs", urls)
+		a.out.print("origins", "Allowed Origins", origins)
+		return nil
+	})
+}
+
+func newProfileSuspend() *cobra.Command {
+	cmd := &cobra.Command{Use: "suspend CLIENT_ID [--resume]", Short: "Refuse everything a security profile asks, until it is resumed", Args: wrongUse(cobra.ExactArgs(1))}
+	resume := cmd.Flags().Bool("resume", false, "end the suspension")
+	return administerOne(cmd, func(ctx context.Context, a *admin, p registry.SecurityProfile) error {
+		by := a.by()
+		at := by.At
+		if *resume {
+			at = time.Time{}
+		}
+		if err := a.store.SetProfileSuspended(ctx, p.ID, at, by); err != nil {
+			return err
+		}
+		p.SuspendedAt = at
+		a.printProfile(p)
+		return nil
+	})
+}
+
+func newProfileDelete() *cobra.Command {
+	cmd := &cobra.Command{Use: "delete CLIENT_ID", Short: "Delete a security profile with all its credentials and grants", Args: wrongUse(cobra.ExactArgs(1))}
+	return administerOne(cmd, func(ctx context.Context, a *admin, p registry.SecurityProfile) error {
+		if err := a.store.DeleteProfile(ctx, p.DeveloperID, p.ID, a.by()); err != nil {
+			return err
+		}
+		a.out.print("client_id", "Client ID", a.namespace.ClientID(p.Client))
+		a.out.print("deleted", "Deleted", true)
+		return nil
+	})
+}
+
+// administerOne is administer for a command whose argument is a client ID.
+func administerOne(cmd *cobra.Command, do func(ctx context.Context, a *admin, p registry.SecurityProfile) error) *cobra.Command {
+	return administer(cmd, func(ctx context.Context, a *admin) error {
+		p, err := a.profileOf(ctx, cmd.Flags().Arg(0))
+		if err != nil {
+			return err
+		}
+		return do(ctx, a, p)
+	})
+}

@@ -1,0 +1,213 @@
+// Package server wires a Gatelodge server together: database, keys, live view and
+// the three surfaces behind one handler. Commands and whole-program tests use it;
+// nothing else may.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"gatelodge/internal/account"
+	"gatelodge/internal/console"
+	"gatelodge/internal/keyring"
+	"gatelodge/internal/limit"
+	"gatelodge/internal/live"
+	"gatelodge/internal/mail"
+	"gatelodge/internal/provider"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/session"
+	"gatelodge/internal/signin"
+	"gatelodge/internal/sqldb"
+	"gatelodge/internal/store"
+	"gatelodge/internal/web"
+)
+
+// Config is what a server is made of.
+type Config struct {
+	Database sqldb.Config
+	Ring     *keyring.Ring
+	// Issuer is the public base URL without a slash at its end.
+	Issuer    string
+	Namespace registry.Namespace
+	SignUp    signin.SignUp
+	// Mail is nil or mail.None without a mail server.
+	Mail           mail.Sender
+	Contact        string
+	TrustedProxies []netip.Prefix
+	Logger         *slog.Logger
+	Now            func() time.Time
+	// PasswordCost is the zero value but in tests.
+	PasswordCost account.Cost
+}
+
+// Server is a running Gatelodge.
+type Server struct {
+	Store *store.Store
+	View  *live.View
+
+	db      *sqldb.DB
+	handler http.Handler
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+// OpenStore opens the database of a configuration and brings its schema up to
+// date: SQLite's always, PostgreSQL's when the database is new.
+func OpenStore(ctx context.Context, db sqldb.Config, ring *keyring.Ring) (*sqldb.DB, *store.Store, error) {
+	d, err := sqldb.Open(ctx, db)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := prepareSchema(ctx, d); err != nil {
+		return nil, nil, errors.Join(err, d.Close())
+	}
+	return d, store.New(d, ring), nil
+}
+
+func prepareSchema(ctx context.Context, db *sqldb.DB) error {
+	current, newest, err := db.SchemaVersion(ctx, store.Migrations())
+	switch {
+	case err != nil:
+		return err
+	case current > newest:
+		return fmt.Errorf("the database's schema (version %d) is newer than this program's (%d): run the newer program", current, newest)
+	case current == newest:
+		return nil
+	case current > 0 && db.Dialect() == sqldb.Postgres:
+		return fmt.Errorf("the database's schema (version %d) is older than this program's (%d): run `gatelodge migrate` once", current, newest)
+	}
+	return db.Migrate(ctx, store.Migrations())
+}
+
+// New starts a server; Close ends it.
+func New(ctx context.Context, c Config) (*Server, error) {
+	db, st, err := OpenStore(ctx, c.Database, c.Ring)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Store: st, db: db}
+	if err := s.start(ctx, c); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context, c Config) error {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Mail == nil {
+		c.Mail = mail.None{}
+	}
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil {
+		return err
+	}
+	secure := issuer.Scheme == "https"
+	email := account.ConfirmRequired
+	if _, without := c.Mail.(mail.None); without && onLoopback(issuer.Hostname()) {
+		email = account.ConfirmNotAsked
+	}
+	identity, err := s.Store.Identify(ctx, string(c.Namespace), c.Now())
+	if err != nil {
+		return err
+	}
+	if identity.Issuer != c.Issuer {
+		if err := s.Store.RememberIssuer(ctx, c.Issuer); err != nil {
+			return err
+		}
+	}
+	if s.View, err = live.New(ctx, s.Store, c.Issuer, c.Logger); err != nil {
+		return err
+	}
+	address := func(r *http.Request) netip.Addr {
+		return limit.ClientAddress(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), c.TrustedProxies)
+	}
+	hasher := account.NewHasher(account.HasherOptions{Cost: c.PasswordCost})
+	sessions := session.New(session.Options{
+		Store: s.Store, View: s.View, Hasher: hasher, Now: c.Now, Secure: secure, Address: address,
+	})
+	kit, err := web.New(web.Options{
+		Contact: c.Contact, Issuer: c.Issuer, Logger: c.Logger, Secure: secure, Now: c.Now, Account: sessions.Badge,
+	})
+	if err != nil {
+		return err
+	}
+	scopes, err := registry.NewScopes(registry.BuiltIn())
+	if err != nil {
+		return err
+	}
+	signIn, err := signin.New(signin.Options{
+		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Hasher: hasher, Scopes: scopes, Issuer: c.Issuer,
+		SignUp: c.SignUp, Email: email, Mail: c.Mail, Now: c.Now, Log: c.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	sessions.SignInPage = signIn.SignInPage
+	con, err := console.New(console.Options{
+		Kit: kit, Store: s.Store, Sessions: sessions, Logos: registry.NewLogoDecoder(), Issuer: c.Issuer,
+		Namespace: registry.Namespace(identity.Namespace), Now: c.Now,
+	})
+	if err != nil {
+		return err
+	}
+	prov, err := provider.New(provider.Options{
+		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Scopes: scopes, Issuer: c.Issuer,
+		Namespace: registry.Namespace(identity.Namespace), SubjectKey: identity.SubjectKey, Email: email, Now: c.Now, Address: address,
+	})
+	if err != nil {
+		return err
+	}
+	site, err := kit.Site()
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	signIn.Routes(mux)
+	con.Routes(mux)
+	prov.Routes(mux)
+	mux.Handle("/", site)
+	s.handler = mux
+
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.done.Go(func() { s.View.Run(run) })
+	s.done.Go(func() { signIn.Run(run) })
+	return nil
+}
+
+// Handler serves everything.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Ready reports why the server cannot do its work now, or nil.
+func (s *Server) Ready(ctx context.Context) error {
+	if trusted, lag := s.View.Trusted(); !trusted {
+		return fmt.Errorf("the feed of changes was last read %v ago", lag.Round(time.Millisecond))
+	}
+	return s.Store.Ping(ctx)
+}
+
+// Close writes what is still to be written and closes the database. The handler
+// must not be in use any more.
+func (s *Server) Close() error {
+	s.stop()
+	s.done.Wait()
+	return s.db.Close()
+}
+
+func onLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
