@@ -76,8 +76,8 @@ type Allowance struct {
 // keeps the consent. It answers ErrNotFound when account or profile have ended.
 func (s *Store) Allow(ctx context.Context, a Allowance, by audit.By) (g authz.Grant, err error) {
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
-		var live int
-		err := t.QueryRow(ctx, `SELECT 1 FROM accounts AS a, profiles AS p WHERE a.id = $1 AND a.disabled_at = 0 AND p.id = $2 AND p.suspended_at = 0`, a.AccountID, a.ProfileID).Scan(&live)
+		var application string
+		err := t.QueryRow(ctx, `SELECT p.name FROM accounts AS a, profiles AS p WHERE a.id = $1 AND a.disabled_at = 0 AND p.id = $2 AND p.suspended_at = 0`, a.AccountID, a.ProfileID).Scan(&application)
 		if err != nil {
 			return notFound(err)
 		}
@@ -97,7 +97,7 @@ func (s *Store) Allow(ctx context.Context, a Allowance, by audit.By) (g authz.Gr
 			return err
 		}
 		t.changed(GrantChanged, g.ID)
-		return t.event(ctx, by, audit.Event{Kind: audit.GrantGiven, AccountID: a.AccountID})
+		return t.event(ctx, by, audit.Event{Kind: audit.GrantGiven, AccountID: a.AccountID, Detail: application})
 	})
 	return g, err
 }
@@ -139,12 +139,12 @@ func (s *Store) ConnectedApplications(ctx context.Context, accountID int64) ([]C
 // RemoveGrant ends a grant of an account: every token that hangs on it.
 func (s *Store) RemoveGrant(ctx context.Context, accountID, grantID int64, by audit.By) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
-		var profileID int64
-		if err := t.QueryRow(ctx, `DELETE FROM grants WHERE id = $1 AND account_id = $2 RETURNING profile_id`, grantID, accountID).Scan(&profileID); err != nil {
+		var application string
+		if err := t.QueryRow(ctx, `DELETE FROM grants WHERE id = $1 AND account_id = $2 RETURNING (SELECT name FROM profiles WHERE id = profile_id)`, grantID, accountID).Scan(&application); err != nil {
 			return notFound(err)
 		}
 		t.changed(GrantChanged, grantID)
-		return t.event(ctx, by, audit.Event{Kind: audit.GrantRemoved, AccountID: accountID})
+		return t.event(ctx, by, audit.Event{Kind: audit.GrantRemoved, AccountID: accountID, Detail: application})
 	})
 }
 
