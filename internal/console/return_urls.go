@@ -43,7 +43,8 @@ type listView struct {
 	urlList
 	Form            *web.Form
 	Title, Rule     string
-	Singular, Check string
+	Singular, Short string
+	Check           string
 	Another         string
 	Placeholder     string
 	Error           string
@@ -188,12 +189,12 @@ func (s *Surface) renderWebSettingsForm(w http.ResponseWriter, r *http.Request, 
 	page.Head, page.Path, page.Back = newHead(p, tabWebSettings), webSettingsPath(p), webSettingsPath(p)
 	page.Lists = []listView{
 		{
-			urlList: returnURLList, Form: page.Form, Title: labelReturnURLs, Singular: "return URL", Check: "return-url", Another: "Add another",
+			urlList: returnURLList, Form: page.Form, Title: labelReturnURLs, Singular: "return URL", Short: "URL", Check: "return-url", Another: "Add another",
 			Placeholder: "https://localhost", Added: page.Added,
 			Rule: "Where the browser goes once the user has decided. An https address of your own, or https://localhost if you have none; http only for localhost, 127.0.0.1 and [::1]. Requests must name exactly one of these, character by character.",
 		},
 		{
-			urlList: originList, Form: page.Form, Title: labelOrigins, Singular: "origin", Check: "origin", Another: "Add another origin",
+			urlList: originList, Form: page.Form, Title: labelOrigins, Singular: "origin", Short: "origin", Check: "origin", Another: "Add another origin",
 			Placeholder: "https://www.example.com", Added: -1,
 			Rule: "Only for applications that run in the browser: scheme, host and port of the pages that call from there, without a path.",
 		},

@@ -65,6 +65,17 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// TestNamesOfCredentials: outside programs find the two fields by their labels, in
+// part and in any case, so nothing else may be called so.
+func TestNamesOfCredentials(t *testing.T) {
+	ada := newWorld(t).developerNamed("Ada")
+	page := ada.get(webSettingsPath(ada.profileNamed("App", "https://localhost")))
+	named := regexp.MustCompile(`(?i)<label[^>]*>[^<]*(client id|client secret)|aria-label="[^"]*(?:client id|client secret)`)
+	if got := named.FindAllString(page.body, -1); len(got) != 2 {
+		t.Errorf("%q are called so, want the two fields alone", got)
+	}
+}
+
 func TestNewProfileIsMarkedForAMinute(t *testing.T) {
 	wd := newWorld(t)
 	ada := wd.developerNamed("Ada")

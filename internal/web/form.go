@@ -45,9 +45,14 @@ func ParseForm(r *http.Request) (*Form, error) {
 
 // parseBody parses either kind of form, wholly in memory: the body is limited already.
 func parseBody(r *http.Request) error {
+	// First, because ParseMultipartForm says only "not multipart" of an urlencoded
+	// body that it could not read.
+	if err := r.ParseForm(); err != nil {
+		return bodyError(err)
+	}
 	err := r.ParseMultipartForm(UploadBody)
 	if err == http.ErrNotMultipart {
-		return nil // ParseForm was part of it and succeeded
+		return nil
 	}
 	if err != nil {
 		return bodyError(err)

@@ -6,6 +6,7 @@ const modules = {
   "[data-preview]": "./preview.js",
   "[data-rows]": "./rows.js",
   "[data-menu]": "./menu.js",
+  "form[data-autosubmit]": "./autosubmit.js",
 };
 
 for (const [selector, module] of Object.entries(modules)) {
