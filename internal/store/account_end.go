@@ -25,8 +25,7 @@ func (s *Store) AccountEnd(ctx context.Context, id int64) (e AccountEnd, err err
 		if err := t.QueryRow(ctx, `SELECT COUNT(*) FROM profiles WHERE developer_id IN (`+alone+`)`, id).Scan(&e.Profiles); err != nil {
 			return err
 		}
-		e.Companies, err = collect(ctx, t, `SELECT company FROM developers WHERE id IN (`+alone+`) ORDER BY id`, []any{id},
-			func(row scanner) (company string, err error) { return company, row.Scan(&company) })
+		e.Companies, err = collect(ctx, t, `SELECT company FROM developers WHERE id IN (`+alone+`) ORDER BY id`, []any{id}, scanOne[string])
 		return err
 	})
 	return e, err

@@ -43,7 +43,7 @@ type NewDeveloper struct{ Company, Country string }
 // It answers ErrEmailTaken when the address has an account.
 func (s *Store) CreateAccount(ctx context.Context, n NewAccount, by audit.By) (account.Account, error) {
 	a := account.Account{
-		ID: newID(by.At), Email: n.Email, Name: n.Name, PostalCode: n.PostalCode,
+		ID: s.ids.next(by.At), Email: n.Email, Name: n.Name, PostalCode: n.PostalCode,
 		EmailConfirmedAt: n.Confirmed, CreatedAt: by.At, UpdatedAt: by.At, Version: 1,
 	}
 	if by.AccountID == 0 {
@@ -86,6 +86,9 @@ func (s *Store) AccountSnapshot(ctx context.Context, id int64) (a account.Accoun
 // AccountByEmail reads the account with this canonical address and its password
 // hash.
 func (s *Store) AccountByEmail(ctx context.Context, emailKey string) (a account.Account, passwordHash string, err error) {
+	if emailKey != storable(emailKey) {
+		return a, "", ErrNotFound
+	}
 	a, err = scanAccount(s.db.QueryRow(ctx, `SELECT `+accountColumns+`, password_hash FROM accounts WHERE email_key = $1`, emailKey), &passwordHash)
 	return a, passwordHash, err
 }
@@ -208,15 +211,24 @@ func (s *Store) DeleteAccount(ctx context.Context, id int64, by audit.By) error 
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		const alone = `SELECT developer_id FROM members AS m WHERE m.account_id = $1
 			AND NOT EXISTS (SELECT 1 FROM members AS o WHERE o.developer_id = m.developer_id AND o.account_id <> $1)`
-		ids, err := collect(ctx, t.Tx, `SELECT id FROM profiles WHERE developer_id IN (`+alone+`)`, []any{id}, scanID)
+		ids, err := collect(ctx, t.Tx, `SELECT id FROM profiles WHERE developer_id IN (`+alone+`)`, []any{id}, scanOne[int64])
 		if err != nil {
 			return err
 		}
 		for _, profile := range ids {
 			t.changed(ProfileChanged, profile)
 		}
+		logos, err := collect(ctx, t.Tx, `SELECT DISTINCT logo FROM profiles WHERE developer_id IN (`+alone+`) ORDER BY logo`, []any{id}, scanOne[[]byte])
+		if err != nil {
+			return err
+		}
 		if _, err := t.Exec(ctx, `DELETE FROM developers WHERE id IN (`+alone+`)`, id); err != nil {
 			return err
+		}
+		for _, logo := range logos {
+			if err := t.dropLogo(ctx, logo); err != nil {
+				return err
+			}
 		}
 		if err := t.endSessions(ctx, id, [32]byte{}); err != nil {
 			return err
@@ -229,8 +241,6 @@ func (s *Store) DeleteAccount(ctx context.Context, id int64, by audit.By) error 
 		return t.event(ctx, by, audit.Event{Kind: audit.AccountDeleted, AccountID: id})
 	})
 }
-
-func scanID(row scanner) (id int64, err error) { return id, row.Scan(&id) }
 
 // AccountPage lists accounts for the operator, by id, after the one given.
 func (s *Store) AccountPage(ctx context.Context, after int64, limit int) ([]account.Account, error) {
@@ -255,11 +265,10 @@ func (s *Store) AccountPage(ctx context.Context, after int64, limit int) ([]acco
 // has shown that the mailbox is theirs.
 func (s *Store) CreateRecovery(ctx context.Context, r account.Recovery, mailedTo string, now time.Time) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
-		if err := t.expire(ctx, "recoveries", "digest", "expires_at", now); err != nil {
+		if _, err := t.Exec(ctx, `INSERT INTO recoveries (digest, account_id, mailed_to, expires_at) VALUES ($1, $2, $3, $4)`, r.Digest[:], r.AccountID, mailedTo, micros(r.ExpiresAt)); err != nil {
 			return err
 		}
-		_, err := t.Exec(ctx, `INSERT INTO recoveries (digest, account_id, mailed_to, expires_at) VALUES ($1, $2, $3, $4)`, r.Digest[:], r.AccountID, mailedTo, micros(r.ExpiresAt))
-		return err
+		return t.expire(ctx, "recoveries", "digest", "expires_at", micros(now))
 	})
 }
 
@@ -289,12 +298,4 @@ func (s *Store) Recover(ctx context.Context, digest [32]byte, hash string, by au
 		return t.changePassword(ctx, id, hash, [32]byte{}, audit.PasswordRecovered, by)
 	})
 	return id, err
-}
-
-// expire deletes a few rows of a table that have expired. The names are constants
-// of this package.
-func (t *tx) expire(ctx context.Context, table, key, column string, now time.Time) error {
-	const few = `4`
-	_, err := t.Exec(ctx, `DELETE FROM `+table+` WHERE `+key+` IN (SELECT `+key+` FROM `+table+` WHERE `+column+` <= $1 ORDER BY `+column+` LIMIT `+few+`)`, micros(now))
-	return err
 }

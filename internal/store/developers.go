@@ -17,7 +17,7 @@ func (s *Store) CreateDeveloper(ctx context.Context, accountID int64, n NewDevel
 }
 
 func (t *tx) createDeveloper(ctx context.Context, accountID int64, n NewDeveloper, by audit.By) (account.DeveloperAccount, error) {
-	d := account.DeveloperAccount{ID: newID(by.At), Company: n.Company, Country: n.Country, CreatedAt: by.At}
+	d := account.DeveloperAccount{ID: t.store.ids.next(by.At), Company: n.Company, Country: n.Country, CreatedAt: by.At}
 	if _, err := t.Exec(ctx, `INSERT INTO developers (id, company, country, created_at) VALUES ($1, $2, $3, $4)`, d.ID, d.Company, d.Country, micros(by.At)); err != nil {
 		return d, err
 	}

@@ -1,7 +1,7 @@
 // Package store owns every SQL statement. The text is the same for SQLite and
 // PostgreSQL, in the subset that both speak: $n parameters, ON CONFLICT, RETURNING,
 // partial indexes; times as Unix microseconds with 0 for none; no JSON operators,
-// arrays, booleans or NOW().
+// arrays, booleans or NOW(). The one exception is expire.go, and says why.
 //
 // Each decision that races (redeeming a code, using a recovery link, saving over
 // another's save, taking from a throttle) is one conditional statement.

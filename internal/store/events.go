@@ -8,11 +8,11 @@ import (
 
 // event remembers what this transaction does, in it.
 func (t *tx) event(ctx context.Context, by audit.By, e audit.Event) error {
-	if _, err := t.Exec(ctx, `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT 4)`, firstID(by.At.Add(-audit.Retention))); err != nil {
+	if err := t.expire(ctx, "events", "id", "id", firstID(by.At.Add(-audit.Retention))-1); err != nil {
 		return err
 	}
 	_, err := t.Exec(ctx, `INSERT INTO events (id, kind, at, account_id, actor_id, profile_id, detail, address, request_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		newID(by.At), string(e.Kind), micros(by.At), e.AccountID, by.AccountID, e.ProfileID, e.Detail, by.Address, by.RequestID)
+		t.store.ids.next(by.At), string(e.Kind), micros(by.At), e.AccountID, by.AccountID, e.ProfileID, e.Detail, by.Address, by.RequestID)
 	return err
 }
 

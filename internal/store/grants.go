@@ -83,7 +83,7 @@ func (s *Store) Allow(ctx context.Context, a Allowance, by audit.By) (g authz.Gr
 		}
 		g, err = scanGrant(t.QueryRow(ctx, `INSERT INTO grants (`+grantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $6, 0)
 			ON CONFLICT (account_id, profile_id) DO UPDATE SET updated_at = $6 RETURNING `+grantColumns,
-			newID(by.At), a.AccountID, a.ProfileID, scopeColumn(a.Allowed), scopeColumn(a.Asked), micros(by.At)))
+			s.ids.next(by.At), a.AccountID, a.ProfileID, scopeColumn(a.Allowed), scopeColumn(a.Asked), micros(by.At)))
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (s *Store) Allow(ctx context.Context, a Allowance, by audit.By) (g authz.Gr
 			return err
 		}
 		if _, err := t.Exec(ctx, `INSERT INTO consents (id, grant_id, asked, allowed, words, given_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-			newID(by.At), g.ID, scopeColumn(a.Asked), scopeColumn(a.Allowed), a.Words, micros(by.At)); err != nil {
+			s.ids.next(by.At), g.ID, scopeColumn(a.Asked), scopeColumn(a.Allowed), a.Words, micros(by.At)); err != nil {
 			return err
 		}
 		t.changed(GrantChanged, g.ID)
@@ -154,9 +154,6 @@ func (s *Store) RemoveGrant(ctx context.Context, accountID, grantID int64, by au
 func (s *Store) Redeem(ctx context.Context, code authz.Family, grantID int64, attempt [16]byte, now time.Time) (authz.Redemption, error) {
 	var result authz.Redemption
 	err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		if err := t.expire(ctx, "redemptions", "code", "expires_at", now); err != nil {
-			return err
-		}
 		rows, err := t.Exec(ctx, `INSERT INTO redemptions (code, attempt, expires_at) SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM grants WHERE id = $4) ON CONFLICT DO NOTHING`,
 			code[:], attempt[:], micros(now.Add(authz.RedemptionRetention)), grantID)
 		if err != nil {
@@ -164,7 +161,7 @@ func (s *Store) Redeem(ctx context.Context, code authz.Family, grantID int64, at
 		}
 		if rows == 1 {
 			result = authz.Redeemed
-			return nil
+			return t.expire(ctx, "redemptions", "code", "expires_at", micros(now))
 		}
 		var accountID, profileID int64
 		err = t.QueryRow(ctx, `SELECT account_id, profile_id FROM grants WHERE id = $1`, grantID).Scan(&accountID, &profileID)
@@ -186,7 +183,10 @@ func (s *Store) Redeem(ctx context.Context, code authz.Family, grantID int64, at
 	if errors.Is(err, sqldb.ErrOutcomeUnknown) {
 		return s.settle(ctx, code, attempt, err)
 	}
-	return result, err
+	if err != nil {
+		return 0, err
+	}
+	return result, nil
 }
 
 func (s *Store) settle(ctx context.Context, code authz.Family, attempt [16]byte, cause error) (authz.Redemption, error) {

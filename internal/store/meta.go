@@ -281,7 +281,8 @@ func (s *Store) resealRows(ctx context.Context, t *tx, query, update string, pla
 	}
 	all, err := collect(ctx, t.Tx, query, args, func(rows scanner) (row, error) {
 		var r row
-		return r, rows.Scan(&r.id, &r.sealed)
+		err := rows.Scan(&r.id, &r.sealed)
+		return r, err
 	})
 	if err != nil {
 		return 0, err
@@ -304,6 +305,13 @@ func (s *Store) resealRows(ctx context.Context, t *tx, query, update string, pla
 }
 
 type scanner interface{ Scan(...any) error }
+
+// scanOne reads a row of one column.
+func scanOne[T any](row scanner) (T, error) {
+	var v T
+	err := row.Scan(&v)
+	return v, err
+}
 
 // collect reads all rows of a query in a transaction.
 func collect[T any](ctx context.Context, t *sqldb.Tx, query string, args []any, scan func(scanner) (T, error)) ([]T, error) {

@@ -15,7 +15,7 @@ func searchText(name, description string) string {
 
 // likePattern finds words literally.
 func likePattern(words string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(words)) + "%"
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(storable(words))) + "%"
 }
 
 // ProfileQuery asks for one page of a list of profiles, newest first.
@@ -40,12 +40,34 @@ type ProfilePage struct {
 
 // Profiles reads one page of a list.
 func (s *Store) Profiles(ctx context.Context, q ProfileQuery) (ProfilePage, error) {
+	text, args := q.statement()
+	rows, err := s.db.Query(ctx, text, args...)
+	if err != nil {
+		return ProfilePage{}, err
+	}
+	defer rows.Close()
+	var page ProfilePage
+	for rows.Next() {
+		p, err := scanProfile(rows)
+		if err != nil {
+			return page, err
+		}
+		page.Profiles = append(page.Profiles, p)
+	}
+	if len(page.Profiles) > q.Limit {
+		page.Profiles, page.More = page.Profiles[:q.Limit], true
+	}
+	return page, rows.Err()
+}
+
+// statement is one of a few texts, so that each is prepared once.
+func (q ProfileQuery) statement() (text string, args []any) {
 	where := []string{`id < $1`}
 	before := q.Before
 	if before <= 0 {
 		before = 1<<63 - 1
 	}
-	args := []any{before, q.Limit + 1}
+	args = []any{before, q.Limit + 1}
 	if q.DeveloperID != 0 {
 		where = append(where, `developer_id = $3`)
 		args = append(args, q.DeveloperID)
@@ -64,23 +86,7 @@ func (s *Store) Profiles(ctx context.Context, q ProfileQuery) (ProfilePage, erro
 		where = append(where, `search_text LIKE $3 ESCAPE '\'`)
 		args = append(args, likePattern(q.Search))
 	}
-	rows, err := s.db.Query(ctx, `SELECT `+profileColumns+` FROM profiles WHERE `+strings.Join(where, ` AND `)+` ORDER BY id DESC LIMIT $2`, args...)
-	if err != nil {
-		return ProfilePage{}, err
-	}
-	defer rows.Close()
-	var page ProfilePage
-	for rows.Next() {
-		p, err := scanProfile(rows)
-		if err != nil {
-			return page, err
-		}
-		page.Profiles = append(page.Profiles, p)
-	}
-	if len(page.Profiles) > q.Limit {
-		page.Profiles, page.More = page.Profiles[:q.Limit], true
-	}
-	return page, rows.Err()
+	return `SELECT ` + profileColumns + ` FROM profiles WHERE ` + strings.Join(where, ` AND `) + ` ORDER BY id DESC LIMIT $2`, args
 }
 
 // CountProfiles counts a developer account's profiles.

@@ -56,7 +56,7 @@ type NewProfile struct {
 // CreateProfile makes a profile with its first secret.
 func (s *Store) CreateProfile(ctx context.Context, n NewProfile, by audit.By) (registry.SecurityProfile, error) {
 	p := registry.SecurityProfile{
-		ID: newID(by.At), DeveloperID: n.DeveloperID,
+		ID: s.ids.next(by.At), DeveloperID: n.DeveloperID,
 		Client: registry.NewClientKey(), Application: registry.NewApplicationKey(),
 		Name: n.Form.Name, Description: n.Form.Description, PrivacyURL: n.Form.PrivacyURL, Logo: n.Logo.Hash,
 		CreatedAt: by.At, UpdatedAt: by.At, Version: 1, ReturnURLs: n.ReturnURLs,
@@ -101,13 +101,19 @@ func (t *tx) putLogo(ctx context.Context, l LogoChange) error {
 	if l.PNG == nil {
 		return nil
 	}
-	_, err := t.Exec(ctx, `INSERT INTO logos (hash, png) VALUES ($1, $2) ON CONFLICT DO NOTHING`, l.Hash[:], l.PNG)
+	// A row that is there is locked, so that nobody drops it before this profile has it.
+	_, err := t.Exec(ctx, `INSERT INTO logos (hash, png) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET hash = $1`, l.Hash[:], l.PNG)
 	return err
 }
 
+// dropLogo deletes a logo that no profile has any more. It is locked first: a
+// statement of its own then sees the profile of whoever held the lock.
 func (t *tx) dropLogo(ctx context.Context, logo []byte) error {
 	if len(logo) == 0 {
 		return nil
+	}
+	if _, err := t.Exec(ctx, `UPDATE logos SET hash = $1 WHERE hash = $1`, logo); err != nil {
+		return err
 	}
 	_, err := t.Exec(ctx, `DELETE FROM logos WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM profiles WHERE logo = $1)`, logo)
 	return err
@@ -146,13 +152,15 @@ func (s *Store) profileSnapshot(ctx context.Context, where string, args ...any) 
 		}
 		if p.ReturnURLs, err = collect(ctx, t, `SELECT value, note FROM return_urls WHERE profile_id = $1 ORDER BY position`, []any{p.ID}, func(row scanner) (registry.ReturnURL, error) {
 			var u registry.ReturnURL
-			return u, row.Scan(&u.Value, &u.Note)
+			err := row.Scan(&u.Value, &u.Note)
+			return u, err
 		}); err != nil {
 			return err
 		}
 		if p.Origins, err = collect(ctx, t, `SELECT value, note FROM origins WHERE profile_id = $1 ORDER BY position`, []any{p.ID}, func(row scanner) (registry.AllowedOrigin, error) {
 			var o registry.AllowedOrigin
-			return o, row.Scan(&o.Value, &o.Note)
+			err := row.Scan(&o.Value, &o.Note)
+			return o, err
 		}); err != nil {
 			return err
 		}
@@ -169,7 +177,7 @@ func (s *Store) UpdateProfile(ctx context.Context, developerID, id, version int6
 		if err := t.QueryRow(ctx, `SELECT logo FROM profiles WHERE id = $1 AND developer_id = $2`, id, developerID).Scan(&old); err != nil {
 			return notFound(err)
 		}
-		logo := old
+		logo := append([]byte{}, old...) // SQLite reads an empty value as nil, which it would write as NULL
 		switch {
 		case l.PNG != nil:
 			logo = l.Hash[:]

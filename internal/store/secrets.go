@@ -28,7 +28,7 @@ func secretPlace(id int64) keyring.Place {
 }
 
 func (s *Store) sealSecret(value string, now time.Time) (registry.ClientSecret, []byte, error) {
-	c := registry.ClientSecret{ID: newID(now), Digest: registry.Digest(value), CreatedAt: now}
+	c := registry.ClientSecret{ID: s.ids.next(now), Digest: registry.Digest(value), CreatedAt: now}
 	sealed, err := s.ring.Seal(secretPlace(c.ID), []byte(value))
 	return c, sealed, err
 }

@@ -26,12 +26,11 @@ func scanSession(row scanner) (account.Session, error) {
 // CreateSession keeps a session.
 func (s *Store) CreateSession(ctx context.Context, n account.Session) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
-		if err := t.expire(ctx, "sessions", "digest", "expires_at", n.CreatedAt); err != nil {
+		if _, err := t.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			n.Digest[:], n.AccountID, micros(n.CreatedAt), micros(n.AuthenticatedAt), micros(n.LastSeenAt), micros(n.ExpiresAt), n.UserAgent, n.Address); err != nil {
 			return err
 		}
-		_, err := t.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			n.Digest[:], n.AccountID, micros(n.CreatedAt), micros(n.AuthenticatedAt), micros(n.LastSeenAt), micros(n.ExpiresAt), n.UserAgent, n.Address)
-		return err
+		return t.expire(ctx, "sessions", "digest", "expires_at", micros(n.CreatedAt))
 	})
 }
 

@@ -2,12 +2,11 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
 	"embed"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,6 +41,7 @@ var (
 type Store struct {
 	db   *sqldb.DB
 	ring *keyring.Ring
+	ids  ids
 
 	mu        sync.Mutex
 	observers []func([]Change)
@@ -70,6 +70,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // tx is a write transaction that gathers the changes it makes.
 type tx struct {
 	*sqldb.Tx
+	store   *Store
 	changes []Change
 }
 
@@ -83,7 +84,7 @@ func (t *tx) changed(kind ChangeKind, id int64) {
 func (s *Store) write(ctx context.Context, fn func(ctx context.Context, t *tx) error) error {
 	var done []Change
 	err := s.db.Write(ctx, func(ctx context.Context, raw *sqldb.Tx) error {
-		t := &tx{Tx: raw}
+		t := &tx{Tx: raw, store: s}
 		if err := fn(ctx, t); err != nil {
 			return err
 		}
@@ -104,25 +105,6 @@ func (s *Store) write(ctx context.Context, fn func(ctx context.Context, t *tx) e
 	return err
 }
 
-// idEpoch is the zero of ids' time.
-var idEpoch = time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC)
-
-const idRandomBits = 21
-
-// newID makes an id: milliseconds, then random bits. Ascending, so that B-trees
-// grow at their end; random, so that a database restored from a backup does not
-// give an id again that sealed tokens still name.
-func newID(now time.Time) int64 {
-	var b [4]byte
-	rand.Read(b[:])
-	return firstID(now) | int64(binary.BigEndian.Uint32(b[:])>>(32-idRandomBits))
-}
-
-// firstID is the smallest id that newID makes at t.
-func firstID(t time.Time) int64 {
-	return max(0, t.Sub(idEpoch).Milliseconds()) << idRandomBits
-}
-
 func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -135,6 +117,12 @@ func fromMicros(us int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMicro(us).UTC()
+}
+
+// storable is s as both databases take it: PostgreSQL refuses text with NUL or with
+// bytes that are not UTF-8, which strangers can send, and SQLite keeps them.
+func storable(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
 }
 
 func notFound(err error) error {

@@ -17,15 +17,15 @@ func (s *Store) Take(ctx context.Context, key [32]byte, r account.Rate, now time
 	every := r.Every.Microseconds()
 	slack := int64(r.Burst-1) * every
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
-		if err := t.expire(ctx, "throttles", "key", "full_at", now); err != nil {
-			return err
-		}
 		wait = 0
 		var fullAt int64
 		err := t.QueryRow(ctx, `INSERT INTO throttles (key, full_at) VALUES ($1, $2)
 			ON CONFLICT (key) DO UPDATE SET full_at = CASE WHEN throttles.full_at > $3 AND throttles.full_at <= $6 THEN throttles.full_at ELSE $3 END + $4
 			WHERE throttles.full_at <= $5 OR throttles.full_at > $6 RETURNING full_at`,
 			key[:], micros(now)+every, micros(now), every, micros(now)+slack, micros(now.Add(r.Span()+account.ClockFault))).Scan(&fullAt)
+		if err == nil {
+			return t.expire(ctx, "throttles", "key", "full_at", micros(now))
+		}
 		if !errors.Is(err, sqldb.ErrNoRows) {
 			return err
 		}

@@ -1,0 +1,5 @@
+package store
+
+const KeptChanges = keptChanges
+
+func (q ProfileQuery) Statement() (string, []any) { return q.statement() }
