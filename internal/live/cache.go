@@ -75,12 +75,18 @@ func (c *cache[K, V]) forget(k K, number int64) {
 }
 
 // reset drops everything: only what is read at or after this place is kept again.
+// Within one epoch the changes that were told already still count: this process may
+// have made some since the place was read.
 func (c *cache[K, V]) reset(at store.Cursor) {
 	for i := range c.parts {
 		s := &c.parts[i]
 		s.mu.Lock()
 		clear(s.entries)
-		s.epoch, s.floor = at.Epoch, at.Number
+		if s.epoch == at.Epoch {
+			s.floor = max(s.floor, at.Number)
+		} else {
+			s.epoch, s.floor = at.Epoch, at.Number
+		}
 		s.mu.Unlock()
 	}
 }

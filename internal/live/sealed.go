@@ -15,30 +15,39 @@ func (v *View) Keys() *seal.Keys { return v.keys.Load() }
 // another process may have made it a moment ago.
 func (v *View) Open(ctx context.Context, p seal.Purpose, text string) ([]byte, error) {
 	plain, err := v.Keys().Open(p, text)
-	if errors.Is(err, seal.ErrUnknownKey) && v.readKeysAgain(ctx) {
-		return v.Keys().Open(p, text)
+	if !errors.Is(err, seal.ErrUnknownKey) {
+		return plain, err
 	}
-	return plain, err
+	if err := v.readKeysAgain(ctx); err != nil {
+		return nil, err
+	}
+	return v.Keys().Open(p, text)
 }
 
 // OpenCode opens an authorization code and gives its id.
 func (v *View) OpenCode(ctx context.Context, now time.Time, code string) (plain []byte, id [12]byte, err error) {
 	plain, id, err = v.Keys().OpenCode(now, code)
-	if errors.Is(err, seal.ErrUnknownKey) && v.readKeysAgain(ctx) {
-		return v.Keys().OpenCode(now, code)
+	if !errors.Is(err, seal.ErrUnknownKey) {
+		return plain, id, err
 	}
-	return plain, id, err
+	if err := v.readKeysAgain(ctx); err != nil {
+		return nil, id, err
+	}
+	return v.Keys().OpenCode(now, code)
 }
 
 // readKeysAgain is what strangers can cause with made-up key ids, so it reads at
-// most once per poll interval.
-func (v *View) readKeysAgain(ctx context.Context) bool {
+// most once per poll interval. When it cannot, nobody knows whether the value is a
+// good one: an application would throw its refresh token away if it were told that
+// it is not.
+func (v *View) readKeysAgain(ctx context.Context) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	now := time.Now()
-	if now.Sub(v.keysRead) < pollEvery {
-		return true // somebody just has
+	if now := time.Now(); now.Sub(v.keysRead) >= pollEvery {
+		// Others take this outcome too, so it is not the first one's to cancel.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Bound)
+		defer cancel()
+		v.keysRead, v.keysErr = now, v.loadKeys(ctx)
 	}
-	v.keysRead = now
-	return v.loadKeys(ctx) == nil
+	return v.keysErr
 }

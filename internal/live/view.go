@@ -53,9 +53,10 @@ type View struct {
 	// trustedSince is when the last good poll began, in nanoseconds after origin.
 	trustedSince atomic.Int64
 
-	mu       sync.Mutex // guards cursor and keysRead
+	mu       sync.Mutex // guards cursor, keysRead and keysErr
 	cursor   store.Cursor
-	keysRead time.Time
+	keysRead time.Time // when they were last read again, with what outcome
+	keysErr  error
 
 	usage gathered
 }
@@ -120,6 +121,9 @@ func (v *View) poll(ctx context.Context) error {
 		return err
 	}
 	if feed.Reload {
+		if feed.Next.Number < v.cursor.Number {
+			v.reset(store.Cursor{}) // put back to an older state: numbers come again
+		}
 		v.reset(feed.Next)
 		if err := v.loadKeys(ctx); err != nil {
 			return err
