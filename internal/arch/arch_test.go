@@ -37,6 +37,8 @@ var may = map[string][]string{
 	"internal/mail":    {},
 	"internal/limit":   {},
 	"internal/config":  {"internal/registry"},
+	"internal/signing": {"internal/oauth"},
+	"internal/oidc":    {"internal/oauth"},
 	"internal/store":   {"internal/sqldb", "internal/keyring", "internal/audit", "internal/account", "internal/authz", "internal/oauth", "internal/registry"},
 	"internal/live":    {"internal/store", "internal/seal", "internal/audit", "internal/account", "internal/authz", "internal/registry"},
 	// HTTP.

@@ -3,6 +3,8 @@ package provider
 import (
 	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"gatelodge/internal/audit"
 	"gatelodge/internal/oauth"
@@ -12,15 +14,19 @@ import (
 // authorize is the authorization endpoint (RFC 6749 section 3.1) in one dialect.
 func (p *Provider) authorize(d oauth.Dialect) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		values := r.URL.Query()
+		// Clients leave a semicolon as it is; the parser takes it for an error.
+		values, malformed := url.ParseQuery(strings.ReplaceAll(r.URL.RawQuery, ";", "%3B"))
 		if r.Method == http.MethodPost {
 			form, err := web.ParseForm(r)
 			if err != nil {
 				return err
 			}
-			values = form.Values
+			values, malformed = form.Values, nil
 		}
 		q, err := p.verify(r.Context(), values, d)
+		if err == nil && malformed != nil {
+			err = q.reject(&oauth.Error{Code: oauth.InvalidRequest, Description: "The request has a malformed percent-encoding"})
+		}
 		if err != nil {
 			return p.turnAway(w, r, err)
 		}
@@ -29,7 +35,7 @@ func (p *Provider) authorize(d oauth.Dialect) web.Handler {
 			// browser comes back by GET with its cookies.
 			to, err := p.seal(w, r, q)
 			if err != nil {
-				return err
+				return p.turnAway(w, r, err)
 			}
 			http.Redirect(w, r, to, http.StatusSeeOther)
 			return nil

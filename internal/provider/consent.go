@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 
 	"gatelodge/internal/account"
 	"gatelodge/internal/oauth"
@@ -23,6 +24,8 @@ const silentWords = "silent/profile:user_id"
 type consentData struct {
 	Consent web.Consent
 	Error   string
+	// Account is whom the page asked: the answer counts for nobody else.
+	Account int64
 }
 
 // consentPage is where sign-in comes back to.
@@ -55,7 +58,7 @@ func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, q *reques
 	}
 	allowLeaving(w, q.redirect)
 	return p.pages.Render(w, r, status, "consent", web.Page{
-		Title: "Allow " + q.profile.Name + "?", Narrow: true, Account: u.Badge(), Data: consentData{Consent: c, Error: problem},
+		Title: "Allow " + q.profile.Name + "?", Narrow: true, Account: u.Badge(), Data: consentData{Consent: c, Error: problem, Account: u.Account.ID},
 	})
 }
 
@@ -124,6 +127,9 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 	}
 	if q.prompts("login") && u.Session.AuthenticatedAt.Before(q.startedAt) {
 		return p.toSignIn(w, r, q)
+	}
+	if form.Get("account") != strconv.FormatInt(u.Account.ID, 10) {
+		return p.showConsent(w, r, q, u, http.StatusConflict, "You are signed in with another account now. Choose once more.")
 	}
 	ticked, _ := p.Scopes.Parse(form.Values["scope"])
 	allowed := q.ask(nil, p.silent).Allow(ticked)

@@ -46,7 +46,7 @@ func (p *Provider) dispatch(w http.ResponseWriter, r *http.Request, q *request) 
 	case r.URL.Path != consentPath:
 		to, err := p.seal(w, r, q)
 		if err != nil {
-			return err
+			return p.turnAway(w, r, err)
 		}
 		http.Redirect(w, r, to, http.StatusSeeOther)
 		return nil
@@ -62,7 +62,7 @@ func (q *request) reject(e *oauth.Error) *rejection {
 func (p *Provider) toSignIn(w http.ResponseWriter, r *http.Request, q *request) error {
 	to, err := p.seal(w, r, q)
 	if err != nil {
-		return err
+		return p.turnAway(w, r, err)
 	}
 	http.Redirect(w, r, session.SignInPath+"?"+url.Values{"continue": {to}}.Encode(), http.StatusSeeOther)
 	return nil

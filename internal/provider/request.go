@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -147,24 +148,31 @@ const requestLifetime = time.Hour
 // inFlight is a request on its way through the pages of sign-in and consent.
 type inFlight struct {
 	Dialect oauth.Dialect `json:"d"`
-	Values  string        `json:"v"`
+	Values  url.Values    `json:"v"`
 	// Browser ties it to the browser in which it began: nobody can have somebody
 	// else complete a request that was not theirs (CVE-2022-39222).
 	Browser []byte `json:"b"`
 	Started int64  `json:"t"`
 }
 
-// seal gives the address of the dispatcher's page for a request.
+// maxAddress is the longest address of the dispatcher's page: what the sign-in
+// page carries along as the way back.
+const maxAddress = 16 << 10
+
+// seal gives the address of the dispatcher's page for a request. A request that is
+// too long for it is a *rejection.
 func (p *Provider) seal(w http.ResponseWriter, r *http.Request, q *request) (string, error) {
-	plain, err := json.Marshal(inFlight{Dialect: q.dialect, Values: q.values.Encode(), Browser: p.bindBrowser(w, r), Started: q.startedAt.Unix()})
-	if err != nil {
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
+	encoder.SetEscapeHTML(false) // it would make a state of many "&" six times as long
+	if err := encoder.Encode(inFlight{Dialect: q.dialect, Values: q.values, Browser: p.bindBrowser(w, r), Started: q.startedAt.Unix()}); err != nil {
 		return "", err
 	}
-	sealed, err := p.View.Keys().Seal(nil, seal.Request, q.startedAt, plain)
-	if err != nil {
-		return "", err
+	sealed, err := p.View.Keys().Seal([]byte(consentPath+"?request="), seal.Request, q.startedAt, plain.Bytes())
+	if errors.Is(err, seal.ErrTooLong) || len(sealed) > maxAddress {
+		return "", q.reject(&oauth.Error{Code: oauth.InvalidRequest, Description: "The request is too long"})
 	}
-	return consentPath + "?request=" + string(sealed), nil
+	return string(sealed), err
 }
 
 // open reads the sealed request of the dispatcher's page and verifies it again:
@@ -188,11 +196,7 @@ func (p *Provider) open(r *http.Request) (*request, error) {
 	if p.Now().Sub(started) > requestLifetime || subtle.ConstantTimeCompare(f.Browser, p.browser(r)) != 1 {
 		return nil, stale
 	}
-	values, err := url.ParseQuery(f.Values)
-	if err != nil {
-		return nil, err
-	}
-	q, err := p.verify(r.Context(), values, f.Dialect)
+	q, err := p.verify(r.Context(), f.Values, f.Dialect)
 	if err != nil {
 		return nil, err
 	}

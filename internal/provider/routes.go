@@ -30,10 +30,26 @@ func (p *Provider) Routes(mux *http.ServeMux) {
 	mux.Handle("POST "+consentPath, p.Kit.Browser(p.decide))
 
 	mux.Handle(standardToken, p.Kit.API(p.tokenEndpoint(oauth.Standard)))
-	mux.Handle("/auth/", p.Kit.API(p.amazonAPI))
+	for _, auth := range spellings("auth") {
+		mux.Handle("/"+auth+"/", p.Kit.API(p.amazonAPI))
+	}
 	mux.Handle("GET /user/profile", p.Kit.API(p.userProfile))
 	mux.Handle("GET /ap/user/profile", p.Kit.API(p.oldUserProfile))
 	mux.Handle("GET /oauth2/clients/{client_id}", p.Kit.API(p.clientFacts))
+}
+
+// spellings gives a word of lower-case letters in every mix of upper and lower
+// case: the mux, which sees to the first part of a path, tells them apart.
+func spellings(word string) []string {
+	all := []string{""}
+	for _, letter := range word {
+		var longer []string
+		for _, s := range all {
+			longer = append(longer, s+string(letter), s+strings.ToUpper(string(letter)))
+		}
+		all = longer
+	}
+	return all
 }
 
 // amazonAPI serves the paths that published clients spell in any case, such as

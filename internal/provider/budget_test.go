@@ -1,0 +1,43 @@
+package provider_test
+
+import (
+	"net/http"
+	"testing"
+
+	"gatelodge/internal/faultdb"
+	"gatelodge/internal/sim"
+)
+
+// TestStatementBudget: what a request may cost in calls to the database once the
+// live view is warm. Time stands still, so no poll of the feed is counted.
+func TestStatementBudget(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, w *sim.World) {
+		app := w.NewApplication()
+		user := w.SignUp("Ada Lovelace")
+		for name, d := range dialects {
+			user.Code(app, d) // has consented before
+			given := app.Redeem(d, user.Code(app, d))
+			access, refresh := given.Text("access_token"), given.Text("refresh_token")
+			for _, tt := range []struct {
+				name   string
+				do     func() sim.Answer
+				budget faultdb.Counts
+			}{
+				{"tokeninfo", func() sim.Answer { return w.TokenInfo(access) }, faultdb.Counts{}},
+				{"profile", func() sim.Answer { return w.UserProfile(access) }, faultdb.Counts{}},
+				{"confidential refresh", func() sim.Answer { return app.Refresh(d, refresh) }, faultdb.Counts{}},
+				{"refused refresh", func() sim.Answer { return app.Refresh(d, "Atzr|x") }, faultdb.Counts{}},
+				{"code flow", func() sim.Answer { return app.Redeem(d, user.Code(app, d)) }, faultdb.Counts{Execs: 2, Begins: 1, Commits: 1}},
+			} {
+				w.DB.Reset()
+				got := tt.do()
+				if got.Status != http.StatusOK && tt.name != "refused refresh" {
+					t.Fatal(got)
+				}
+				if counts := w.DB.Counts(); counts != tt.budget {
+					t.Errorf("%s %s costs %+v, budget %+v", name, tt.name, counts, tt.budget)
+				}
+			}
+		}
+	})
+}
