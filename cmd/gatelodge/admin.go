@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,16 +33,20 @@ type admin struct {
 	namespace registry.Namespace
 	issuer    string
 	out       *printer
-	changed   bool
+	// wait is how long after do a change is in effect everywhere.
+	wait time.Duration
 }
 
 func (a *admin) by() audit.By {
-	a.changed = true
+	a.wait = live.Bound
 	return audit.By{At: time.Now(), Address: "command line"}
 }
 
-// accountOf finds an account by its e-mail address.
-func (a *admin) accountOf(ctx context.Context, email string) (account.Account, error) {
+// accountOf finds an account by the e-mail address that a flag gives.
+func (a *admin) accountOf(ctx context.Context, flag, email string) (account.Account, error) {
+	if email == "" {
+		return account.Account{}, usageError{fmt.Errorf("--%s is missing", flag)}
+	}
 	found, _, err := a.store.AccountByEmail(ctx, account.EmailKey(email))
 	if errors.Is(err, store.ErrNotFound) {
 		return found, fmt.Errorf("there is no account with the address %q", email)
@@ -49,13 +54,24 @@ func (a *admin) accountOf(ctx context.Context, email string) (account.Account, e
 	return found, err
 }
 
+// foundation says what a command does where there is no database yet.
+type foundation int
+
+const (
+	// existing refuses: the name may be a slip, and an empty answer from a new
+	// database would hide it.
+	existing foundation = iota
+	// made sets one up, for the first account of a server that nobody may sign up on.
+	made
+)
+
 // administer makes a command's function out of one that works on the database. It
 // returns only when the change is in effect on every server.
-func administer(cmd *cobra.Command, do func(ctx context.Context, a *admin) error) *cobra.Command {
+func administer(cmd *cobra.Command, on foundation, do func(ctx context.Context, a *admin) error) *cobra.Command {
 	config.CommonFlags(cmd.Flags())
 	asJSON := jsonFlag(cmd)
 	if cmd.Args == nil {
-		cmd.Args = wrongUse(cobra.NoArgs)
+		cmd.Args = noArgs
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		cfg, err := config.Load(cmd.Flags(), os.Environ())
@@ -63,17 +79,25 @@ func administer(cmd *cobra.Command, do func(ctx context.Context, a *admin) error
 			return err
 		}
 		a := &admin{cfg: cfg, out: newPrinter(cmd.OutOrStdout(), *asJSON)}
+		open := server.OpenStore
+		if on == existing {
+			open = server.OpenExisting
+			// Before a key file is made.
+			if missing(databaseConfig(cfg)) {
+				return server.ErrNoDatabase
+			}
+		}
 		if a.ring, err = openRing(cfg); err != nil {
 			return err
 		}
 		ctx := cmd.Context()
-		if a.db, a.store, err = server.OpenStore(ctx, databaseConfig(cfg), a.ring); err != nil {
+		if a.db, a.store, err = open(ctx, databaseConfig(cfg), a.ring); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, a.db.Close()) }()
 		identity, err := a.store.Identify(ctx, "", time.Now())
 		if errors.Is(err, store.ErrNotSetUp) {
-			identity, err = a.store.Identify(ctx, cmp.Or(string(cfg.Namespace), defaultNamespace), time.Now())
+			identity, err = a.store.Identify(ctx, string(cfg.Namespace), time.Now())
 		}
 		if err != nil {
 			return err
@@ -83,23 +107,27 @@ func administer(cmd *cobra.Command, do func(ctx context.Context, a *admin) error
 		if err := do(ctx, a); err != nil {
 			return err
 		}
-		if a.changed {
-			select {
-			case <-time.After(live.Bound):
-			case <-ctx.Done():
-			}
-		}
-		a.out.end()
-		return nil
+		err = a.awaitEffect(ctx)
+		a.out.end() // whatever came of the wait: a secret is printed only now
+		return err
 	}
 	return cmd
 }
 
-// What a database gets that a command meets before the server.
-const (
-	defaultNamespace = "amzn1"
-	defaultIssuer    = "http://localhost:8080"
-)
+func (a *admin) awaitEffect(ctx context.Context) error {
+	if a.wait == 0 {
+		return nil
+	}
+	select {
+	case <-time.After(a.wait):
+		return nil
+	case <-ctx.Done():
+		return errors.New("the change is made, but it may not be in effect on every server yet: the wait for that was broken off")
+	}
+}
+
+// defaultIssuer is serve's, for commands on a database that no server has run on.
+const defaultIssuer = "http://localhost:8080"
 
 func jsonFlag(cmd *cobra.Command) *bool {
 	return cmd.Flags().Bool("json", false, "print one JSON object per line")
@@ -120,7 +148,12 @@ func newPrinter(w io.Writer, asJSON bool) *printer {
 
 // print adds a member to the record.
 func (p *printer) print(key, label string, value any) {
-	if !p.asJSON {
+	switch values, many := value.([]string); {
+	case p.asJSON:
+	case many:
+		// The label beside the first, the others below.
+		fmt.Fprintf(p.w, "%-22s %s\n", label, strings.Join(values, "\n"+strings.Repeat(" ", 23)))
+	default:
 		fmt.Fprintf(p.w, "%-22s %v\n", label, value)
 	}
 	p.record[key] = value

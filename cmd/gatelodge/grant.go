@@ -19,11 +19,18 @@ import (
 )
 
 func newGrant() *cobra.Command {
-	cmd := &cobra.Command{Use: "create --profile CLIENT_ID --user E --scope S…", Short: "Grant a security profile access to an account and print a refresh token (for operators and load tests)"}
-	profile := cmd.Flags().String("profile", "", "client ID")
-	user := cmd.Flags().String("user", "", "e-mail address of the account")
-	scopes := cmd.Flags().StringArray("scope", nil, "a scope; may be repeated")
-	create := administer(cmd, func(ctx context.Context, a *admin) error {
+	cmd := &cobra.Command{
+		Use:   "create --profile CLIENT_ID --user EMAIL --scope SCOPE...",
+		Short: "Allow a security profile what a user would, and print a refresh token",
+		Long: `Allow a security profile what a user would, and print a refresh token.
+
+For operators and load tests: the user is not asked, but finds the application
+among those connected and can remove it.`,
+	}
+	profile := cmd.Flags().String("profile", "", "client `ID` of the security profile")
+	user := cmd.Flags().String("user", "", "e-mail `address` of the account")
+	scopes := cmd.Flags().StringArray("scope", nil, "a `scope`; may be repeated")
+	create := administer(cmd, existing, func(ctx context.Context, a *admin) error {
 		known, err := registry.NewScopes(registry.BuiltIn())
 		if err != nil {
 			return err
@@ -39,11 +46,14 @@ func newGrant() *cobra.Command {
 		case set.Empty():
 			return usageError{errors.New("--scope is missing")}
 		}
+		if *profile == "" {
+			return usageError{errors.New("--profile is missing")}
+		}
 		p, err := a.profileOf(ctx, *profile)
 		if err != nil {
 			return err
 		}
-		u, err := a.accountOf(ctx, *user)
+		u, err := a.accountOf(ctx, "user", *user)
 		if err != nil {
 			return err
 		}

@@ -15,9 +15,20 @@ import (
 )
 
 func newKey() *cobra.Command {
-	cmd := &cobra.Command{Use: "rotate --kind sealing|encryption", Short: "Make a new key; what the old one made stays readable"}
-	kind := cmd.Flags().String("kind", "", "sealing: codes, tokens and sealed forms; encryption: the key-encryption key of the key file")
-	rotate := administer(cmd, func(ctx context.Context, a *admin) error {
+	cmd := &cobra.Command{
+		Use:   "rotate --kind KIND",
+		Short: "Make a new key; what the old one made stays readable",
+		Long: `Make a new key; what the old one made stays readable.
+
+Kinds:
+  sealing     seals codes, tokens and forms. The new one is used two seconds after
+              it was made, when every server has it; refresh tokens stay good.
+  encryption  encrypts what is secret in the database. The new one becomes the first
+              in the key file, and all is encrypted anew. Servers that have a copy of
+              the file need the new one at once.`,
+	}
+	kind := cmd.Flags().String("kind", "", "`kind` of the key: sealing or encryption")
+	rotate := administer(cmd, existing, func(ctx context.Context, a *admin) error {
 		switch *kind {
 		case "sealing":
 			// Published first, used only when every server has it.
@@ -27,6 +38,7 @@ func newKey() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.wait = 2 * live.Bound
 			a.out.print("kind", "Kind", *kind)
 			a.out.print("id", "Key", id)
 			a.out.print("used_from", "Used from", stamp(from))
@@ -47,14 +59,14 @@ func newKey() *cobra.Command {
 		case "signing":
 			return fmt.Errorf("there are no signing keys yet: ID tokens come with OpenID Connect")
 		default:
-			return usageError{fmt.Errorf("--kind %q: write sealing or encryption", *kind)}
+			return usageError{fmt.Errorf("--kind %s: write sealing or encryption", *kind)}
 		}
 	})
 	return group("key", "Administer keys", rotate)
 }
 
 func newMigrate() *cobra.Command {
-	cmd := &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date", Args: wrongUse(cobra.NoArgs)}
+	cmd := &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date", Args: noArgs}
 	config.CommonFlags(cmd.Flags())
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -64,7 +76,7 @@ func newMigrate() *cobra.Command {
 }
 
 func newVersion() *cobra.Command {
-	cmd := &cobra.Command{Use: "version", Short: "Print the program's version", Args: wrongUse(cobra.NoArgs)}
+	cmd := &cobra.Command{Use: "version", Short: "Print the program's version", Args: noArgs}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		out := newPrinter(cmd.OutOrStdout(), *asJSON)

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -57,40 +58,39 @@ func run(ctx context.Context, args []string) int {
 }
 
 func newRoot() *cobra.Command {
-	root := &cobra.Command{
-		Use:           "gatelodge",
-		Short:         "Let outside developers and their applications in to your API",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          wrongUse(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cmd.SetOut(os.Stderr)
-			_ = cmd.Help()
-			return usageError{errors.New("a command is missing")}
-		},
-	}
+	root := group("gatelodge", "Let outside developers and their applications in to your API",
+		newServe(), newUser(), newProfile(), newGrant(), newKey(), newMigrate(), newVersion())
+	root.Long = `Let outside developers and their applications in to your API.
+
+"gatelodge serve" runs the server; nothing has to be set up first. The other
+commands administer its database, while it runs or not, and return when their
+change is in effect. Give them the server's --data, or --database and --key-file,
+or --config.
+
+Exit codes: 0 good, 1 failed, 2 wrong use.`
+	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(), newUser(), newProfile(), newGrant(), newKey(), newMigrate(), newVersion())
+	// A group runs only to say that a command is missing.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if not .HasAvailableSubCommands}}", 1))
 	return root
 }
 
-// wrongUse makes the errors of an argument check exit with 2.
-func wrongUse(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usageError{err}
-		}
-		return nil
+// noArgs refuses what stands beside a command's flags.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%s takes flags only, not %q", cmd.Name(), args[0])}
 	}
+	return nil
 }
 
 // group is a command that only holds others.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
-	g := &cobra.Command{Use: use, Short: short, RunE: func(cmd *cobra.Command, args []string) error {
+	g := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: func(cmd *cobra.Command, args []string) error {
+		problem := "a command is missing"
 		if len(args) > 0 {
-			return usageError{fmt.Errorf("%s: there is no command %q", cmd.CommandPath(), args[0])}
+			problem = fmt.Sprintf("there is no command %q", args[0])
 		}
-		return usageError{fmt.Errorf("%s: a command is missing", cmd.CommandPath())}
+		return usageError{fmt.Errorf("%s; see %s --help", problem, cmd.CommandPath())}
 	}}
 	g.AddCommand(commands...)
 	return g

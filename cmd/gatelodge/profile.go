@@ -19,21 +19,24 @@ func newProfile() *cobra.Command {
 }
 
 func newProfileCreate() *cobra.Command {
-	cmd := &cobra.Command{Use: "create --owner E --name N --description D --privacy-url U [--return-url R]… [--scope S]…", Short: "Make a security profile and print its credentials"}
-	owner := cmd.Flags().String("owner", "", "e-mail address of a developer")
-	name := cmd.Flags().String("name", "", "Security Profile Name")
-	description := cmd.Flags().String("description", "", "Security Profile Description")
-	privacy := cmd.Flags().String("privacy-url", "", "Consent Privacy Notice URL")
-	returnURLs := cmd.Flags().StringArray("return-url", nil, "an Allowed Return URL; may be repeated")
-	scopes := cmd.Flags().StringArray("scope", nil, "a scope that the application will ask for; checked to exist")
-	return administer(cmd, func(ctx context.Context, a *admin) error {
+	cmd := &cobra.Command{
+		Use:   "create --owner EMAIL --name NAME --description TEXT --privacy-url URL [--return-url URL]... [--scope SCOPE]...",
+		Short: "Make a security profile and print its credentials",
+	}
+	owner := cmd.Flags().String("owner", "", "e-mail `address` of a person with a developer account")
+	name := cmd.Flags().String("name", "", "Security Profile Name, a `name` that users see")
+	description := cmd.Flags().String("description", "", "Security Profile Description, a `sentence`")
+	privacy := cmd.Flags().String("privacy-url", "", "Consent Privacy Notice `URL`")
+	returnURLs := cmd.Flags().StringArray("return-url", nil, "an Allowed Return `URL`; may be repeated")
+	scopes := cmd.Flags().StringArray("scope", nil, "a `scope` that the application will ask for, checked to exist; may be repeated")
+	return administer(cmd, existing, func(ctx context.Context, a *admin) error {
 		form, problems := registry.ParseProfileForm(*name, *description, *privacy)
 		var raw []registry.ReturnURL
 		for _, u := range *returnURLs {
 			raw = append(raw, registry.ReturnURL{Value: u})
 		}
 		urls, urlProblems := registry.ParseReturnURLs(raw)
-		if err := asUsage(append(problems, urlProblems...)); err != nil {
+		if err := asUsage(append(problems, urlProblems...), *returnURLs); err != nil {
 			return err
 		}
 		known, err := registry.NewScopes(registry.BuiltIn())
@@ -43,7 +46,7 @@ func newProfileCreate() *cobra.Command {
 		if _, unknown := known.Parse(*scopes); len(unknown) > 0 {
 			return usageError{fmt.Errorf("there is no scope %s", strings.Join(unknown, ", "))}
 		}
-		u, err := a.accountOf(ctx, *owner)
+		u, err := a.accountOf(ctx, "owner", *owner)
 		if err != nil {
 			return err
 		}
@@ -65,10 +68,20 @@ func newProfileCreate() *cobra.Command {
 	})
 }
 
-func asUsage(problems registry.FieldErrors) error {
+// asUsage names the flags whose values are refused.
+func asUsage(problems registry.FieldErrors, returnURLs []string) error {
 	var all []error
 	for _, f := range problems {
-		message := f.Field + ": " + f.Message
+		flag := "--" + strings.ReplaceAll(f.Field, "_", "-")
+		if f.Field == registry.FieldReturnURLs {
+			flag = "--return-url"
+		}
+		for i, u := range returnURLs {
+			if f.Field == registry.ReturnURLField(i) {
+				flag = fmt.Sprintf("--return-url %q", u)
+			}
+		}
+		message := flag + ": " + f.Message
 		if f.Suggestion != "" {
 			message += " Try: " + f.Suggestion
 		}
@@ -90,7 +103,7 @@ func (a *admin) printProfile(p registry.SecurityProfile) {
 }
 
 func newProfileList() *cobra.Command {
-	return administer(&cobra.Command{Use: "list", Short: "List security profiles, the newest first"}, func(ctx context.Context, a *admin) error {
+	return administer(&cobra.Command{Use: "list", Short: "List security profiles, the newest first"}, existing, func(ctx context.Context, a *admin) error {
 		q := store.ProfileQuery{Limit: 500}
 		for {
 			page, err := a.store.Profiles(ctx, q)
@@ -123,7 +136,7 @@ func (a *admin) profileOf(ctx context.Context, clientID string) (registry.Securi
 }
 
 func newProfileShow() *cobra.Command {
-	cmd := &cobra.Command{Use: "show CLIENT_ID", Short: "Show a security profile", Args: wrongUse(cobra.ExactArgs(1))}
+	cmd := &cobra.Command{Use: "show CLIENT_ID", Short: "Show a security profile"}
 	return administerOne(cmd, func(ctx context.Context, a *admin, p registry.SecurityProfile) error {
 		a.printProfile(p)
 		a.out.print("description", "Description", p.Description)
@@ -143,7 +156,7 @@ func newProfileShow() *cobra.Command {
 }
 
 func newProfileSuspend() *cobra.Command {
-	cmd := &cobra.Command{Use: "suspend CLIENT_ID [--resume]", Short: "Refuse everything a security profile asks, until it is resumed", Args: wrongUse(cobra.ExactArgs(1))}
+	cmd := &cobra.Command{Use: "suspend CLIENT_ID [--resume]", Short: "Refuse everything a security profile asks, until it is resumed"}
 	resume := cmd.Flags().Bool("resume", false, "end the suspension")
 	return administerOne(cmd, func(ctx context.Context, a *admin, p registry.SecurityProfile) error {
 		by := a.by()
@@ -161,7 +174,7 @@ func newProfileSuspend() *cobra.Command {
 }
 
 func newProfileDelete() *cobra.Command {
-	cmd := &cobra.Command{Use: "delete CLIENT_ID", Short: "Delete a security profile with all its credentials and grants", Args: wrongUse(cobra.ExactArgs(1))}
+	cmd := &cobra.Command{Use: "delete CLIENT_ID", Short: "Delete a security profile with all its credentials and grants, for good"}
 	return administerOne(cmd, func(ctx context.Context, a *admin, p registry.SecurityProfile) error {
 		if err := a.store.DeleteProfile(ctx, p.DeveloperID, p.ID, a.by()); err != nil {
 			return err
@@ -174,7 +187,16 @@ func newProfileDelete() *cobra.Command {
 
 // administerOne is administer for a command whose argument is a client ID.
 func administerOne(cmd *cobra.Command, do func(ctx context.Context, a *admin, p registry.SecurityProfile) error) *cobra.Command {
-	return administer(cmd, func(ctx context.Context, a *admin) error {
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		switch len(args) {
+		case 0:
+			return usageError{errors.New("a CLIENT_ID is missing: gatelodge profile list shows them")}
+		case 1:
+			return nil
+		}
+		return usageError{errors.New("one CLIENT_ID at a time")}
+	}
+	return administer(cmd, existing, func(ctx context.Context, a *admin) error {
 		p, err := a.profileOf(ctx, cmd.Flags().Arg(0))
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,7 +34,17 @@ func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Args:  wrongUse(cobra.NoArgs),
+		Long: `Run the server. Without settings it keeps everything in ./gatelodge-data and
+answers at http://localhost:8080.
+
+A setting is a flag, or a variable GATELODGE_... (GATELODGE_KEY_FILE for --key-file),
+or a line of the file that --config names (key-file: ...); the first of these wins.
+The variables GATELODGE_DATABASE_FILE and GATELODGE_SMTP_FILE name files that hold
+the secret value.
+
+SIGTERM and SIGINT end it when the requests in flight are answered, after 20 seconds
+at most.`,
+		Args: noArgs,
 	}
 	config.Flags(cmd.Flags())
 	asJSON := jsonFlag(cmd)
@@ -153,16 +164,27 @@ func metricsHandler(s *server.Server) http.Handler {
 	return mux
 }
 
-// openRing opens the key file. For the embedded database it is made when it is not
-// there; beside a database server it has to be brought along, the same for all.
+// openRing opens the key file. For a new embedded database it is made when it is
+// not there. One that exists was made with a key already: another would not open it,
+// and would take the place of the one that has to be found. Beside a database server
+// it has to be brought along, the same for all.
 func openRing(cfg config.Config) (*keyring.Ring, error) {
-	if cfg.Database != "" {
+	if !missing(databaseConfig(cfg)) {
 		return keyring.Load(cfg.KeyFile)
 	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, err
 	}
 	return keyring.LoadOrCreate(cfg.KeyFile)
+}
+
+// missing reports whether there is no file of the embedded database.
+func missing(db sqldb.Config) bool {
+	if db.URL != "" {
+		return false
+	}
+	_, err := os.Stat(db.Path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func databaseConfig(cfg config.Config) sqldb.Config {

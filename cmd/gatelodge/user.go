@@ -22,32 +22,38 @@ func newUser() *cobra.Command {
 }
 
 func newUserCreate() *cobra.Command {
-	cmd := &cobra.Command{Use: "create --email E --name N [--password-stdin] [--developer]", Short: "Make an account"}
-	email := cmd.Flags().String("email", "", "e-mail address")
-	name := cmd.Flags().String("name", "", "name of the person")
+	cmd := &cobra.Command{
+		Use:   "create --email EMAIL --name NAME [--password-stdin] [--developer]",
+		Short: "Make an account",
+		Long: `Make an account, with a confirmed e-mail address.
+
+Asks for the password, or reads it from standard input.`,
+	}
+	email := cmd.Flags().String("email", "", "e-mail `address`")
+	name := cmd.Flags().String("name", "", "`name` of the person")
 	fromStdin := cmd.Flags().Bool("password-stdin", false, "read the password from standard input")
 	developer := cmd.Flags().Bool("developer", false, "make a developer account too")
-	company := cmd.Flags().String("company", "", "company of the developer account (default: the person's name)")
-	country := cmd.Flags().String("country", "US", "country of the developer account, two letters")
-	return administer(cmd, func(ctx context.Context, a *admin) error {
+	company := cmd.Flags().String("company", "", "`company` of the developer account (default the person's name)")
+	country := cmd.Flags().String("country", "US", "`country` of the developer account, two letters")
+	return administer(cmd, made, func(ctx context.Context, a *admin) error {
 		n := store.NewAccount{Confirmed: time.Now()}
 		var err error
 		if n.Email, err = account.ParseEmail(*email); err != nil {
-			return usageError{err}
+			return refused(err)
 		}
 		if n.Name, err = account.ParseName(*name); err != nil {
-			return usageError{err}
+			return refused(err)
 		}
 		n.EmailKey = account.EmailKey(n.Email)
 		if *developer {
 			d := store.NewDeveloper{Company: n.Name}
 			if *company != "" {
 				if d.Company, err = account.ParseCompany(*company); err != nil {
-					return usageError{err}
+					return refused(err)
 				}
 			}
 			if d.Country, err = account.ParseCountry(*country); err != nil {
-				return usageError{err}
+				return usageError{fmt.Errorf("--country %q: write the two letters of a country, such as US", *country)}
 			}
 			n.Developer = &d
 		}
@@ -75,6 +81,18 @@ func newUserCreate() *cobra.Command {
 	})
 }
 
+// refused names the flag whose value is refused.
+func refused(err error) error {
+	f, ok := errors.AsType[*account.FieldError](err)
+	switch {
+	case !ok:
+		return err
+	case f.Suggestion != "":
+		return usageError{fmt.Errorf("--%w Try: %s", err, f.Suggestion)}
+	}
+	return usageError{fmt.Errorf("--%w", err)}
+}
+
 func readPassword(fromStdin bool) (string, error) {
 	if fromStdin {
 		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
@@ -93,7 +111,7 @@ func readPassword(fromStdin bool) (string, error) {
 }
 
 func newUserList() *cobra.Command {
-	return administer(&cobra.Command{Use: "list", Short: "List accounts"}, func(ctx context.Context, a *admin) error {
+	return administer(&cobra.Command{Use: "list", Short: "List accounts, the oldest first"}, existing, func(ctx context.Context, a *admin) error {
 		for after := int64(0); ; {
 			page, err := a.store.AccountPage(ctx, after, 500)
 			if err != nil || len(page) == 0 {
@@ -113,11 +131,11 @@ func newUserList() *cobra.Command {
 }
 
 func newUserDisable() *cobra.Command {
-	cmd := &cobra.Command{Use: "disable --email E [--enable]", Short: "Disable an account: its sessions end, its tokens are refused"}
-	email := cmd.Flags().String("email", "", "e-mail address")
+	cmd := &cobra.Command{Use: "disable --email EMAIL [--enable]", Short: "Disable an account: nobody can be signed in with it, its tokens are refused"}
+	email := cmd.Flags().String("email", "", "e-mail `address`")
 	enable := cmd.Flags().Bool("enable", false, "enable it again")
-	return administer(cmd, func(ctx context.Context, a *admin) error {
-		u, err := a.accountOf(ctx, *email)
+	return administer(cmd, existing, func(ctx context.Context, a *admin) error {
+		u, err := a.accountOf(ctx, "email", *email)
 		if err != nil {
 			return err
 		}
@@ -136,10 +154,10 @@ func newUserDisable() *cobra.Command {
 }
 
 func newUserRecover() *cobra.Command {
-	cmd := &cobra.Command{Use: "recover --email E", Short: "Print a link with which the person sets a new password"}
-	email := cmd.Flags().String("email", "", "e-mail address")
-	return administer(cmd, func(ctx context.Context, a *admin) error {
-		u, err := a.accountOf(ctx, *email)
+	cmd := &cobra.Command{Use: "recover --email EMAIL", Short: "Print a link with which the person chooses a new password"}
+	email := cmd.Flags().String("email", "", "e-mail `address`")
+	return administer(cmd, existing, func(ctx context.Context, a *admin) error {
+		u, err := a.accountOf(ctx, "email", *email)
 		if err != nil {
 			return err
 		}

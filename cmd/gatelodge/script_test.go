@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts runs testdata/script. Beside testscript's commands there are
+//
+//	exits N program args…   run a program that has to exit with N
+//	records N               standard output is N lines, each one JSON object
+//	record key=value…       exactly one of them has these members; = alone is empty
+//	member VAR=key          set VAR to a member of the only one
+//	mode 0600 file…         the permissions of files
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": positive(exits), "records": positive(records), "record": positive(record), "member": positive(member), "mode": positive(mode),
+		},
+	})
+}
+
+// positive is a command that cannot be negated.
+func positive(command func(ts *testscript.TestScript, args []string)) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg {
+			ts.Fatalf("this command cannot be negated")
+		}
+		command(ts, args)
+	}
+}
+
+func exits(ts *testscript.TestScript, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got, err = exit.ExitCode(), nil
+	}
+	ts.Check(err)
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// objects reads the lines of standard output.
+func objects(ts *testscript.TestScript) (all []map[string]any) {
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(line), &object); err != nil {
+			ts.Fatalf("not a JSON object: %q: %v", line, err)
+		}
+		all = append(all, object)
+	}
+	return all
+}
+
+func records(ts *testscript.TestScript, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if got := len(objects(ts)); got != want {
+		ts.Fatalf("%d records, want %d", got, want)
+	}
+}
+
+func record(ts *testscript.TestScript, args []string) {
+	found := 0
+	for _, object := range objects(ts) {
+		matches := true
+		for _, arg := range args {
+			key, want, _ := strings.Cut(arg, "=")
+			value, ok := object[key]
+			matches = matches && ok && fmt.Sprint(value) == want
+		}
+		if matches {
+			found++
+		}
+	}
+	if found != 1 {
+		ts.Fatalf("%d records have %q, want one", found, args)
+	}
+}
+
+func member(ts *testscript.TestScript, args []string) {
+	all := objects(ts)
+	if len(all) != 1 {
+		ts.Fatalf("%d records, want one", len(all))
+	}
+	for _, arg := range args {
+		name, key, _ := strings.Cut(arg, "=")
+		value, ok := all[0][key]
+		if !ok {
+			ts.Fatalf("the record has no member %s", key)
+		}
+		ts.Setenv(name, fmt.Sprint(value))
+	}
+}
+
+func mode(ts *testscript.TestScript, args []string) {
+	for _, name := range args[1:] {
+		info, err := os.Stat(ts.MkAbs(name))
+		ts.Check(err)
+		if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
+			ts.Fatalf("%s has mode %s, want %s", name, got, args[0])
+		}
+	}
+}
