@@ -67,4 +67,32 @@
 // button that Enter presses, so that Enter never presses a suggestion or
 // "Add another". Surfaces register the labels of their fields with Kit.Labels
 // for the failure page.
+//
+// # Components
+//
+// Functions in templates draw the pieces that pages are made of:
+//
+//	{{icon "copy"}}                                      a stroke, always beside a text or a label
+//	{{copyfield "client-id" "Client ID" .ClientID}}      label, boxed value, Copy
+//	{{copyable "id" "Client ID" .ClientID}}              the same within a line
+//	{{copyshort "Client ID" .ClientID}}                  with the middle cut out, for tables
+//	{{codeblock "curl" "Exchange the code" .Command}}    pasted elsewhere, with Copy
+//	{{secret .Secret}}                                   hidden until asked for: Secret
+//	{{consent .Consent}}                                 the consent page, or its live preview: Consent
+//	{{tabs .Tabs}} {{menu .Menu}} {{pager .Pager}} {{searchfield "q" "Search profiles" .Query}}
+//	{{notice "warning" "Title" "Detail"}} {{flash .Flash}} {{badge "success" "New"}}
+//	{{avatar .Name .LogoURL}} {{host .Host}} {{date .At}} {{datetime .At}} {{ago .At}} {{number .Count}}
+//
+// What has no function is a class: page-head, card, danger-zone, table (cards on
+// a phone, each cell named by data-label), kv, empty, split, stack, cluster, btn
+// with primary, danger, quiet, sm, lg, wide or icon-only. The policy of the pages
+// allows neither style attributes nor inline scripts.
+//
+// # Without JavaScript
+//
+// Every page works without it. The modules in assets add what HTML cannot do and
+// find their elements by data attributes: data-copy and data-copy-text (copy.js),
+// data-reveal (reveal.js), data-max, data-check and data-suggest (validate.js),
+// data-preview and data-preview-of (preview.js), data-rows (rows.js), data-menu
+// (menu.js), data-autosubmit (autosubmit.js).
 package web

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Label names a form field for people. When the server fails, the page that
@@ -148,7 +150,8 @@ func (k *Kit) rebuild(r *http.Request) *posted {
 			}
 			switch {
 			case secret:
-				f.Value, f.Long = "", false // never echoed, not even to its owner
+				// Never echoed, not even to its owner, nor in a field that is not seen.
+				f.Value, f.Long, f.Label = "", false, cmp.Or(label, spell(name))
 				p.Fields = append(p.Fields, f)
 			case visible:
 				p.Fields = append(p.Fields, f)
@@ -194,23 +197,24 @@ func isSecretName(name string) bool {
 
 // label finds the label of a field; visible is false for one that carries no typed text.
 func (k *Kit) label(name string) (text string, visible bool) {
-	stem, number := splitNumber(name)
-	for _, l := range k.labels {
-		switch l.Name {
-		case name:
-			return l.Text, l.Text != ""
-		case stem:
-			if l.Text == "" || number < 0 {
-				return l.Text, l.Text != ""
-			}
+	if i := k.labelIndex(name); i < len(k.labels) {
+		l := k.labels[i]
+		if _, number := splitNumber(name); l.Text != "" && l.Name != name {
 			return fmt.Sprintf("%s %d", l.Text, number+1), true
 		}
+		return l.Text, l.Text != ""
 	}
+	return spell(name), true
+}
+
+// spell makes a label out of a name that has none.
+func spell(name string) string {
 	words := strings.NewReplacer("_", " ", "-", " ", ".", " ").Replace(name)
-	if words == "" {
-		return "Field", true
+	first, size := utf8.DecodeRuneInString(words)
+	if size == 0 {
+		return "Field"
 	}
-	return strings.ToUpper(words[:1]) + words[1:], true
+	return string(unicode.ToUpper(first)) + words[size:]
 }
 
 // splitNumber splits "return_url.2" into its stem and 2; number is -1 without one.
@@ -229,18 +233,22 @@ func splitNumber(name string) (stem string, number int) {
 // fieldOrder sorts names as their labels were registered, rows of numbered
 // fields together, unknown names last.
 func (k *Kit) fieldOrder(names []string) []string {
-	rank := func(name string) int {
-		stem, _ := splitNumber(name)
-		i := slices.IndexFunc(k.labels, func(l Label) bool { return l.Name == name || l.Name == stem })
-		if i < 0 {
-			return len(k.labels)
-		}
-		return i
-	}
 	slices.SortFunc(names, func(a, b string) int {
 		stemA, na := splitNumber(a)
 		stemB, nb := splitNumber(b)
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(stemA, stemB), cmp.Compare(na, nb))
+		return cmp.Or(cmp.Compare(k.labelIndex(a), k.labelIndex(b)), cmp.Compare(stemA, stemB), cmp.Compare(na, nb))
 	})
 	return names
+}
+
+// labelIndex is where the label of a field stands, its own before that of its
+// stem; after all others when there is none.
+func (k *Kit) labelIndex(name string) int {
+	stem, _ := splitNumber(name)
+	for _, n := range []string{name, stem} {
+		if i := slices.IndexFunc(k.labels, func(l Label) bool { return l.Name == n }); i >= 0 {
+			return i
+		}
+	}
+	return len(k.labels)
 }

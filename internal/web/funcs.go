@@ -109,30 +109,43 @@ func ago(at, now time.Time) template.HTML {
 	case d < time.Minute:
 		return timeElement(at, "just now")
 	case d < 30*24*time.Hour:
-		return timeElement(at, span(d)+" ago")
+		return timeElement(at, elapsed(d)+" ago")
 	}
 	return timeElement(at, at.UTC().Format("2 Jan 2006"))
 }
 
-// span says a duration in its largest unit, rounded up so that nobody who
-// waits that long is turned away again.
-func span(d time.Duration) string {
-	count := func(unit time.Duration, one string) string {
-		n := int((d + unit - 1) / unit)
-		if n <= 1 {
-			return "1 " + one
+// units are what durations are said in, the largest first.
+var units = []struct {
+	length time.Duration
+	name   string
+}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}}
+
+// elapsed says a duration in its largest whole unit: 119 minutes are one hour.
+func elapsed(d time.Duration) string {
+	for _, u := range units {
+		if d >= u.length {
+			return count(int(d/u.length), u.name)
 		}
-		return fmt.Sprintf("%d %ss", n, one)
 	}
-	switch {
-	case d <= time.Minute:
-		return count(time.Second, "second")
-	case d <= time.Hour:
-		return count(time.Minute, "minute")
-	case d <= 48*time.Hour:
-		return count(time.Hour, "hour")
+	return count(0, "second")
+}
+
+// span says how long to wait, rounded up: nobody who waits that long is turned
+// away again.
+func span(d time.Duration) string {
+	for _, u := range units {
+		if d >= u.length {
+			return count(int((d+u.length-1)/u.length), u.name)
+		}
 	}
-	return count(24*time.Hour, "day")
+	return count(1, "second")
+}
+
+func count(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
 }
 
 // number groups digits by thousands.

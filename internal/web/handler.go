@@ -80,7 +80,7 @@ func (k *Kit) API(h Handler, opts ...Option) http.Handler {
 		r.Body = http.MaxBytesReader(res, r.Body, rt.maxBody)
 		err := guard(h, res, r)
 		if err != nil && res.status == 0 {
-			if werr := writeAPIError(res, req.id, err); werr != nil {
+			if werr := writeAPIError(res, r, err); werr != nil {
 				err = errors.Join(err, werr)
 			}
 		}
@@ -109,8 +109,8 @@ func drain(body io.Reader) {
 	io.CopyN(io.Discard, body, 32<<20)
 }
 
-func writeAPIError(w http.ResponseWriter, id string, err error) error {
-	if errors.Is(err, context.Canceled) {
+func writeAPIError(w http.ResponseWriter, r *http.Request, err error) error {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		w.WriteHeader(statusClientGone)
 		return nil
 	}
@@ -118,7 +118,7 @@ func writeAPIError(w http.ResponseWriter, id string, err error) error {
 		Error       string `json:"error"`
 		Description string `json:"error_description,omitempty"`
 		RequestID   string `json:"request_id"`
-	}{"server_error", "", id}
+	}{"server_error", "", RequestID(r.Context())}
 	status := http.StatusInternalServerError
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		status = http.StatusRequestEntityTooLarge

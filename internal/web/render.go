@@ -83,9 +83,8 @@ func (k *Kit) parseBase() (*templates, error) {
 }
 
 // Pages parses a surface's templates once. Every *.html file at the top of fsys
-// is a page called by its name without ".html" and defines "content" (and, when
-// it wants to, "aside" beside it); files whose names begin with "_" hold
-// pieces that all pages of the surface may call. A reference to a template,
+// is a page called by its name without ".html" and defines "content"; files
+// whose names begin with "_" hold pieces that all pages of the surface may call. A reference to a template,
 // component option or icon that does not exist is an error here, not later.
 func (k *Kit) Pages(fsys fs.FS, funcs ...template.FuncMap) (*Pages, error) {
 	files, err := fs.Glob(fsys, "*.html")

@@ -31,7 +31,10 @@ func (k *Kit) Site() (http.Handler, error) {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			return pages.Render(w, r, http.StatusOK, name, Page{
 				Title: title, Active: active, Account: k.signedIn(r),
-				Data: sitePage{Path: name, Issuer: k.issuer, Contact: contactLink(k.contact), Pages: helpIndex(name)},
+				Data: sitePage{
+					Issuer: k.issuer, Contact: contactLink(k.contact), Pages: helpIndex(name),
+					Examples: newExamples(k.issuer), Consent: sampleConsent(),
+				},
 			})
 		}
 	}
@@ -53,10 +56,11 @@ func (k *Kit) Site() (http.Handler, error) {
 
 // sitePage is what the home and help pages show.
 type sitePage struct {
-	Path    string
-	Issuer  string
-	Contact Link
-	Pages   []Tab
+	Issuer   string
+	Contact  Link // empty when the operator named none
+	Pages    []Tab
+	Examples examples
+	Consent  Consent
 }
 
 func helpIndex(current string) []Tab {

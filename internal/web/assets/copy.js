@@ -11,17 +11,21 @@ function textOf(button) {
   return from ? (from.value ?? from.textContent) : "";
 }
 
-// The clipboard interface exists on https and loopback only.
+// The clipboard interface exists on https and loopback only, and may be refused
+// even there; selecting a text and copying it is the older way.
 async function put(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  const area = document.createElement("textarea");
-  area.value = text;
-  area.className = "visually-hidden";
-  document.body.append(area);
-  area.select();
-  const done = document.execCommand("copy");
-  area.remove();
-  if (!done) throw new Error("copy refused");
+  try {
+    return await navigator.clipboard.writeText(text);
+  } catch {
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "visually-hidden";
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    if (!done) throw new Error("copy refused");
+  }
 }
 
 function say(button, word, done) {
@@ -47,6 +51,7 @@ document.addEventListener("click", async (event) => {
   } catch {
     say(button, "Press Ctrl+C", false);
     const from = button.dataset.copy && document.querySelector(button.dataset.copy);
-    if (from) getSelection().selectAllChildren(from);
+    if (from?.select) from.select();
+    else if (from) getSelection().selectAllChildren(from);
   }
 });

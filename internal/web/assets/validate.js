@@ -22,21 +22,25 @@ const checks = {
       ? `Only scheme, host and port: ${url.origin}` : ""),
 };
 
-function hintOf(input) {
-  let hint = input.parentElement.querySelector(".hint");
+const hintOf = (input) => input.parentElement.querySelector(".hint");
+
+// Nothing moves on the page unless there is something to say.
+function say(input, text) {
+  let hint = hintOf(input);
   if (!hint) {
+    if (!text) return;
     hint = document.createElement("p");
     hint.className = "hint";
     hint.setAttribute("role", "status");
     input.after(hint);
   }
-  return hint;
+  hint.textContent = text;
 }
 
 function check(input) {
   const text = input.value.trim();
   const rule = checks[input.dataset.check];
-  hintOf(input).textContent = text && rule ? rule(text, parse(text)) : "";
+  say(input, text && rule ? rule(text, parse(text)) : "");
 }
 
 function count(input) {
@@ -51,14 +55,30 @@ function count(input) {
 document.addEventListener("input", ({ target }) => {
   if (target.dataset?.max) count(target);
   // A complaint is taken back at once; a new one waits until the field is left.
-  if (target.dataset?.check && hintOf(target).textContent) check(target);
+  if (target.dataset?.check && hintOf(target)?.textContent) check(target);
   if (target.dataset?.maxBytes && target.files) {
     const file = target.files[0], max = Number(target.dataset.maxBytes);
-    hintOf(target).textContent = file && file.size > max
-      ? `${file.name} has ${(file.size / 1048576).toFixed(1)} MB; the limit is ${(max / 1048576).toFixed(0)} MB. Choose a smaller one.` : "";
+    say(target, file && file.size > max
+      ? `${file.name} has ${(file.size / 1048576).toFixed(1)} MB; the limit is ${(max / 1048576).toFixed(0)} MB. Choose a smaller one.` : "");
   }
 });
-document.addEventListener("focusout", ({ target }) => { if (target.dataset?.check) check(target); });
+
+// Pressing the mouse on a button leaves the field before the button is let go. A
+// hint that came in between would move the button from under the pointer, and the
+// press would be lost: it waits until the press is over.
+let pressing = false, waiting = [];
+document.addEventListener("pointerdown", () => { pressing = true; }, true);
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => {
+    pressing = false;
+    setTimeout(() => { waiting.splice(0).forEach(check); });
+  }, true);
+}
+document.addEventListener("focusout", ({ target }) => {
+  if (!target.dataset?.check) return;
+  if (pressing) waiting.push(target);
+  else check(target);
+});
 document.querySelectorAll("[data-max]").forEach(count);
 
 // "Use this instead" fills the field in place; without JavaScript it posts.
