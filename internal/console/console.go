@@ -73,7 +73,7 @@ func New(o Options) (*Surface, error) {
 	if err := s.pages.Need("list", "register", "new", "general", "web_settings", "web_settings_edit", "secret_end", "activity"); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	o.Kit.Labels(
+	o.Kit.Labels("/console",
 		web.Label{Name: fieldCompany, Text: "Company"}, web.Label{Name: fieldCountry, Text: "Country"}, web.Label{Name: fieldContinue},
 		web.Label{Name: registry.FieldName, Text: labelName}, web.Label{Name: registry.FieldDescription, Text: labelDescription},
 		web.Label{Name: registry.FieldPrivacyURL, Text: labelPrivacyURL}, web.Label{Name: fieldLogo, Text: labelLogo},

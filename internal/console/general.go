@@ -145,7 +145,7 @@ func (s *Surface) conflictGeneral(w http.ResponseWriter, r *http.Request, v visi
 		return err
 	}
 	logo := map[bool]string{true: "A logo", false: "No logo"}
-	typedLogo := logo[p.Logo != registry.LogoHash{}] + " (as saved)"
+	typedLogo := logo[p.Logo != registry.LogoHash{}] // the form does not touch it
 	switch {
 	case in.logo.PNG != nil:
 		typedLogo = "Another logo: " + form.Files[fieldLogo].Name

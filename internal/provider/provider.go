@@ -56,6 +56,8 @@ func New(o Options) (*Provider, error) {
 	if err := pages.Need("consent", "refused"); err != nil {
 		return nil, err
 	}
+	// The answer to the consent page is posted again as it was.
+	o.Kit.Labels(consentPath, web.Label{Name: "decision"}, web.Label{Name: "account"}, web.Label{Name: "scope"})
 	p := &Provider{Options: o, pages: pages, cookie: "gatelodge_request"}
 	if o.Sessions.Secure {
 		p.cookie = "__Host-" + p.cookie

@@ -71,8 +71,8 @@ func New(o Options) (*Surface, error) {
 	for _, c := range account.Countries() {
 		s.countries = append(s.countries, web.Choice{Value: c.Code, Text: c.Name})
 	}
-	// "name" is left to its own name: another surface has a field that is called so.
-	o.Kit.Labels(
+	o.Kit.Labels("/",
+		web.Label{Name: "name", Text: "Name"},
 		web.Label{Name: "email", Text: "Email"}, web.Label{Name: "password", Text: "Password"},
 		web.Label{Name: "new_password", Text: "New password"},
 		web.Label{Name: "postal_code", Text: "Postal code"},

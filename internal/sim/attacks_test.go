@@ -285,7 +285,7 @@ func TestNoPageIsFramed(t *testing.T) {
 	user := w.SignUp("Ada Lovelace")
 	for _, path := range []string{"/", "/help", "/help/contact", "/sign-in", "/sign-up", "/recover", "/account", "/account/applications", "/console", "/nothing", app.AuthorizeURL(Amazon), app.AuthorizeURL(Amazon, "redirect_uri", "https://evil.example")} {
 		page := user.Open(path)
-		for name, want := range map[string]string{"X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"} {
+		for name, want := range map[string]string{"X-Frame-Options": "DENY", "Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff"} {
 			if got := page.Header.Get(name); got != want {
 				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
 			}

@@ -24,9 +24,26 @@ type Label struct {
 	Name, Text string
 }
 
-// Labels registers labels. Numbered fields ("return_url.0") are found by their
+// Labels registers the labels of forms that are posted below a path; of several
+// paths the longest counts. Numbered fields ("return_url.0") are found by their
 // stem. Call it while the program starts, before the first request.
-func (k *Kit) Labels(labels ...Label) { k.labels = append(k.labels, labels...) }
+func (k *Kit) Labels(path string, labels ...Label) {
+	k.labels[path] = append(k.labels[path], labels...)
+}
+
+// labelSet is what is known of the fields below one path.
+type labelSet []Label
+
+// labelsFor finds the labels of the forms that are posted to a path.
+func (k *Kit) labelsFor(path string) labelSet {
+	longest := ""
+	for prefix := range k.labels {
+		if strings.HasPrefix(path, prefix) && len(prefix) > len(longest) {
+			longest = prefix
+		}
+	}
+	return k.labels[longest]
+}
 
 // errBody marks a body that could not be read as a form.
 type errBody struct{ err error }
@@ -133,12 +150,13 @@ func (k *Kit) rebuild(r *http.Request) *posted {
 		return nil
 	}
 	p := &posted{Multipart: r.MultipartForm != nil}
-	for _, name := range k.fieldOrder(slices.Collect(maps.Keys(r.PostForm))) {
+	labels := k.labelsFor(r.URL.Path)
+	for _, name := range labels.order(slices.Collect(maps.Keys(r.PostForm))) {
 		if strings.HasSuffix(name, keptSuffix) || strings.HasSuffix(name, keptNameSuffix) {
 			continue
 		}
 		values := r.PostForm[name]
-		label, visible := k.label(name)
+		label, visible := labels.label(name)
 		secret := isSecretName(name)
 		for i, v := range values {
 			f := postedField{
@@ -161,7 +179,7 @@ func (k *Kit) rebuild(r *http.Request) *posted {
 		}
 	}
 	for _, name := range fileNames(r) {
-		label, _ := k.label(name)
+		label, _ := labels.label(name)
 		file, ok, err := postedFile(r, name, keepLimit)
 		if ok || err != nil {
 			p.Files = append(p.Files, postedFileField{Name: name, Label: label, File: file, Lost: err != nil})
@@ -196,9 +214,9 @@ func isSecretName(name string) bool {
 }
 
 // label finds the label of a field; visible is false for one that carries no typed text.
-func (k *Kit) label(name string) (text string, visible bool) {
-	if i := k.labelIndex(name); i < len(k.labels) {
-		l := k.labels[i]
+func (s labelSet) label(name string) (text string, visible bool) {
+	if i := s.index(name); i < len(s) {
+		l := s[i]
 		if _, number := splitNumber(name); l.Text != "" && l.Name != name {
 			return fmt.Sprintf("%s %d", l.Text, number+1), true
 		}
@@ -230,25 +248,25 @@ func splitNumber(name string) (stem string, number int) {
 	return name[:i], n
 }
 
-// fieldOrder sorts names as their labels were registered, rows of numbered
+// order sorts names as their labels were registered, rows of numbered
 // fields together, unknown names last.
-func (k *Kit) fieldOrder(names []string) []string {
+func (s labelSet) order(names []string) []string {
 	slices.SortFunc(names, func(a, b string) int {
 		stemA, na := splitNumber(a)
 		stemB, nb := splitNumber(b)
-		return cmp.Or(cmp.Compare(k.labelIndex(a), k.labelIndex(b)), cmp.Compare(stemA, stemB), cmp.Compare(na, nb))
+		return cmp.Or(cmp.Compare(s.index(a), s.index(b)), cmp.Compare(stemA, stemB), cmp.Compare(na, nb))
 	})
 	return names
 }
 
-// labelIndex is where the label of a field stands, its own before that of its
+// index is where the label of a field stands, its own before that of its
 // stem; after all others when there is none.
-func (k *Kit) labelIndex(name string) int {
+func (s labelSet) index(name string) int {
 	stem, _ := splitNumber(name)
 	for _, n := range []string{name, stem} {
-		if i := slices.IndexFunc(k.labels, func(l Label) bool { return l.Name == n }); i >= 0 {
+		if i := slices.IndexFunc(s, func(l Label) bool { return l.Name == n }); i >= 0 {
 			return i
 		}
 	}
-	return len(k.labels)
+	return len(s)
 }

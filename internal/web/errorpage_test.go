@@ -63,7 +63,7 @@ func failing(k *Kit) http.Handler {
 
 func TestFailureGivesBackWhatWasTyped(t *testing.T) {
 	k := testKit(t, Options{})
-	k.Labels(Label{"name", "Security Profile Name"}, Label{"return_url", "Allowed Return URL"}, Label{"version", ""}, Label{"app_secret", ""})
+	k.Labels("/", Label{"name", "Security Profile Name"}, Label{"return_url", "Allowed Return URL"}, Label{"version", ""}, Label{"app_secret", ""})
 	typed := url.Values{
 		"name": {`"><script>alert(1)</script>`}, "return_url.0": {"https://a.example/"}, "return_url.10": {"https://k.example/"},
 		"return_url.2": {"https://c.example/"}, "about": {"one\ntwo"}, "version": {"7"}, "scope": {"a", "b"},
@@ -150,12 +150,12 @@ func TestFailureAfterParsing(t *testing.T) {
 
 func TestLabelOrder(t *testing.T) {
 	k := testKit(t, Options{})
-	k.Labels(Label{"b", "B"}, Label{"row", "Row"}, Label{"row.0", "First row"})
-	got := k.fieldOrder([]string{"zz", "row.1", "a", "row.0", "b"})
+	k.Labels("/", Label{"b", "B"}, Label{"row", "Row"}, Label{"row.0", "First row"})
+	got := k.labelsFor("/").order([]string{"zz", "row.1", "a", "row.0", "b"})
 	if want := []string{"b", "row.1", "row.0", "a", "zz"}; !slices.Equal(got, want) {
 		t.Errorf("order %q, want %q", got, want)
 	}
-	if text, _ := k.label("row.0"); text != "First row" {
+	if text, _ := k.labelsFor("/").label("row.0"); text != "First row" {
 		t.Errorf("label of row.0: %q", text)
 	}
 }
@@ -184,4 +184,16 @@ func FuzzLocalURL(f *testing.F) {
 			t.Errorf("%q became %q, which leads to %s", target, link, got.Host)
 		}
 	})
+}
+
+// A field of one name has another label on another surface.
+func TestLabelsOfTheLongestPath(t *testing.T) {
+	k := testKit(t, Options{})
+	k.Labels("/", Label{"name", "Name"})
+	k.Labels("/console", Label{"name", "Security Profile Name"})
+	for path, want := range map[string]string{"/account": "Name", "/console/profiles/new": "Security Profile Name"} {
+		if got, _ := k.labelsFor(path).label("name"); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
 }

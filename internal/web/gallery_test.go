@@ -98,7 +98,7 @@ func TestGallery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.Labels(Label{"name", "Security Profile Name"}, Label{"logo", "Consent Logo Image"}, Label{"version", ""})
+	k.Labels("/", Label{"name", "Security Profile Name"}, Label{"logo", "Consent Logo Image"}, Label{"version", ""})
 	mux := http.NewServeMux()
 	mux.Handle("/", site)
 	names := []string{"list", "form", "settings", "consent", "signin"}

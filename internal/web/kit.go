@@ -51,7 +51,7 @@ type Kit struct {
 	assets  assetSet
 	base    *templates
 	errors  *Pages
-	labels  []Label
+	labels  map[string]labelSet
 }
 
 // New makes a Kit. It fails only when a built-in template or asset is broken.
@@ -63,6 +63,7 @@ func New(o Options) (*Kit, error) {
 		log:     o.Logger,
 		now:     o.Now,
 		account: o.Account,
+		labels:  make(map[string]labelSet),
 		secure:  o.Secure,
 		headers: pageHeaders(o.Secure),
 		origin:  http.NewCrossOriginProtection(),
