@@ -62,11 +62,33 @@ type Server struct {
 // OpenStore opens the database of a configuration and brings its schema up to
 // date: SQLite's always, PostgreSQL's when the database is new.
 func OpenStore(ctx context.Context, db sqldb.Config, ring *keyring.Ring) (*sqldb.DB, *store.Store, error) {
+	return openStore(ctx, db, ring, prepareSchema)
+}
+
+// ErrNoDatabase: Gatelodge has never run on this database.
+var ErrNoDatabase = errors.New("there is no Gatelodge database here yet: serve, migrate and user create make one")
+
+// OpenExisting is OpenStore for commands that have nothing to do on a new
+// database. They answer ErrNoDatabase and leave it as it is: its name may be a
+// slip.
+func OpenExisting(ctx context.Context, db sqldb.Config, ring *keyring.Ring) (*sqldb.DB, *store.Store, error) {
+	return openStore(ctx, db, ring, func(ctx context.Context, d *sqldb.DB) error {
+		switch current, _, err := d.SchemaVersion(ctx, store.Migrations()); {
+		case err != nil:
+			return err
+		case current == 0:
+			return ErrNoDatabase
+		}
+		return prepareSchema(ctx, d)
+	})
+}
+
+func openStore(ctx context.Context, db sqldb.Config, ring *keyring.Ring, prepare func(context.Context, *sqldb.DB) error) (*sqldb.DB, *store.Store, error) {
 	d, err := sqldb.Open(ctx, db)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := prepareSchema(ctx, d); err != nil {
+	if err := prepare(ctx, d); err != nil {
 		return nil, nil, errors.Join(err, d.Close())
 	}
 	return d, store.New(d, ring), nil
