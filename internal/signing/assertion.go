@@ -90,7 +90,7 @@ func (c assertionClaims) refusal(want AssertionRequest) string {
 	case c.Subject != want.ClientID:
 		return "The assertion's iss and sub are not the client ID."
 	// Point 3. Strings are compared as they are (RFC 3986 section 6.2.1).
-	case !slices.ContainsFunc(c.Audience, func(aud string) bool { return aud != "" && slices.Contains(want.Audiences, aud) }):
+	case !slices.ContainsFunc(c.Audience, func(aud string) bool { return slices.Contains(want.Audiences, aud) }):
 		return "The assertion's aud is neither the issuer nor the URL of the token endpoint."
 	// Point 4.
 	case c.ExpiresAt == nil:

@@ -140,8 +140,9 @@ func fittingAlgorithms(m memberOf) []jose.SignatureAlgorithm {
 	return algs
 }
 
-// checkPublic says what is wrong with the key of a client, "" when nothing is. That
-// the point of an EC key is on its curve, the library has checked.
+// checkPublic says what is wrong with the key of a client, "" when nothing is. The
+// library has refused RSA keys of more than 4096 bits, which would be slow to verify
+// with, and points that are not on their curve.
 func checkPublic(key any) (problem string) {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
@@ -149,8 +150,6 @@ func checkPublic(key any) (problem string) {
 		case bits < rsaBits:
 			// RFC 7518 section 3.3: 2048 bits or larger MUST be used.
 			return fmt.Sprintf("is an RSA key of %d bits; at least %d are needed", bits, rsaBits)
-		case bits > maxRSABits:
-			return fmt.Sprintf("is an RSA key of %d bits; at most %d are taken", bits, maxRSABits)
 		case key.N.Bit(0) == 0 || key.E < 3 || key.E%2 == 0 || key.E > math.MaxInt32:
 			return "is not a valid RSA key"
 		}

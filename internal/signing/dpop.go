@@ -163,7 +163,7 @@ func sameTarget(htu, called string) bool {
 // 6.2.2 and 6.2.3). What has another form than an http URL has no normal form.
 func normalTarget(s string) (string, bool) {
 	u, err := url.Parse(s)
-	if err != nil || u.Opaque != "" || u.User != nil || u.Host == "" || strings.ContainsRune(s, '\\') {
+	if err != nil || u.Opaque != "" || u.User != nil || u.Host == "" {
 		return "", false
 	}
 	host := strings.ToLower(u.Host)

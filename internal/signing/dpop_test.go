@@ -208,6 +208,7 @@ func TestParseDPoPSignature(t *testing.T) {
 		"P-384":                 {forged(header("ES256", object{"jwk": jwkOf(p384Key().Public(), nil)}), claims, byES384(p384Key())), "The jwk of the DPoP proof is on another curve than P-256."},
 		"ES384":                 {forged(header("ES384", object{"jwk": jwkOf(p384Key().Public(), nil)}), claims, byES384(p384Key())), unsafe},
 		"weak RSA key":          {forged(header("RS256", object{"jwk": object{"kty": "RSA", "e": "AQAB", "n": base64.RawURLEncoding.EncodeToString(rsaKey().N.Bytes()[:128])}}), claims, unsigned), "The jwk of the DPoP proof is an RSA key of 1024 bits; at least 2048 are needed."},
+		"huge RSA key":          {forged(header("RS256", object{"jwk": object{"kty": "RSA", "e": "AQAB", "n": strings.Repeat("_", 684)}}), claims, unsigned), unsafe},
 		"not a point":           {forged(header("ES256", object{"jwk": object{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}}), claims, byES256(ecKey())), unsafe},
 		"typ JWT":               {forged(header("ES256", object{"typ": "JWT"}), claims, byES256(ecKey())), "The typ of the DPoP proof is not dpop+jwt."},
 		"no typ":                {forged(header("ES256", object{"typ": nil}), claims, byES256(ecKey())), "The typ of the DPoP proof is not dpop+jwt."},

@@ -180,8 +180,8 @@ func TestWhichKeySigns(t *testing.T) {
 
 func TestWhichKeysArePublished(t *testing.T) {
 	first, second := schedule(t)
-	ended := first
-	ended.RetiredAt = noon.Add(10 * day)
+	ended, next := first, second
+	ended.RetiredAt, next.RetiredAt = noon.Add(10*day), noon.Add(91*day)
 	rs := ours(t, rsaKey(), noon)
 	lastMoment := 90*day + time.Hour + time.Minute // an hour for what was signed, a minute for the clocks
 	for _, tc := range []struct {
@@ -196,6 +196,7 @@ func TestWhichKeysArePublished(t *testing.T) {
 		{"its last token may live", newSet(t, first, second), noon.Add(lastMoment - 1), []string{second.ID, first.ID}},
 		{"its last token is dead", newSet(t, first, second), noon.Add(lastMoment), []string{second.ID}},
 		{"followed in another algorithm only", newSet(t, rs, second), noon.Add(lastMoment), []string{second.ID, rs.ID}},
+		{"signs again, for the next one was ended", newSet(t, first, next), noon.Add(92 * day), []string{first.ID}},
 		{"ended by hand, its last token may live", newSet(t, ended), noon.Add(10*day + time.Hour), []string{first.ID}},
 		{"ended by hand, its last token is dead", newSet(t, ended), noon.Add(10*day + time.Hour + time.Minute), []string{}},
 	} {
