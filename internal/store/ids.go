@@ -25,15 +25,20 @@ type ids struct {
 func (s *ids) next(now time.Time) int64 {
 	var b [4]byte
 	rand.Read(b[:])
-	id := firstID(now) | int64(binary.BigEndian.Uint32(b[:])>>(32-idRandomBits))
+	first := firstID(now)
+	id := first | int64(binary.BigEndian.Uint32(b[:])>>(32-idRandomBits))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if id <= s.last && s.last-id < 1<<idRandomBits {
+	// Many ids of one millisecond may run on into the next ones.
+	if first <= s.last && s.last-first < idRunOn {
 		id = s.last + 1
 	}
 	s.last = id
 	return id
 }
+
+// idRunOn is how far ids may run ahead of the clock: a minute.
+const idRunOn = 60_000 << idRandomBits
 
 // firstID is the smallest id that is made at t.
 func firstID(t time.Time) int64 {
