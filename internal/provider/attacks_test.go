@@ -294,12 +294,17 @@ func TestConsentAttacks(t *testing.T) {
 		}
 	})
 	t.Run("POST to the authorization endpoint", func(t *testing.T) { // acts on nothing
-		u, _ := url.Parse(app.AuthorizeURL(sim.Amazon, "decision", "allow", "account", itoa(victim.ID)))
 		victim.Header = http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}}
-		page := victim.Submit("/ap/oa", u.Query())
-		victim.Header = http.Header{}
-		if !page.Has("Allow") && !page.Has("Sign in") {
-			t.Errorf("%d at %s", page.Status, page.URL)
+		defer func() { victim.Header = http.Header{} }()
+		for _, scope := range []string{"profile", "profile:user_id"} {
+			u, _ := url.Parse(app.AuthorizeURL(sim.Amazon, "scope", scope, "decision", "allow", "account", itoa(victim.ID)))
+			page := victim.Send(http.MethodPost, "/ap/oa", u.Query())
+			if to := page.Header.Get("Location"); !strings.HasPrefix(to, "/consent?request=") {
+				t.Errorf("%s: %d to %s", scope, page.Status, to)
+			}
+		}
+		if _, _, err := w.Store.GrantFor(t.Context(), victim.ID, app.Profile.ID); err == nil {
+			t.Error("there is a grant")
 		}
 	})
 	t.Run("clickjacking", func(t *testing.T) {

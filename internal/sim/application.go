@@ -54,6 +54,16 @@ func (w *World) NewApplication(returnURLs ...string) *Application {
 	return w.register(owner, returnURLs)
 }
 
+// NewApplication registers an application of the person's, who is a developer.
+func (p *Person) NewApplication(returnURLs ...string) *Application {
+	p.world.t.Helper()
+	owner, err := p.world.Store.Account(p.world.t.Context(), p.ID)
+	if err != nil {
+		p.world.t.Fatal(err)
+	}
+	return p.world.register(owner, returnURLs)
+}
+
 // Sibling registers another application of the same developer.
 func (a *Application) Sibling(returnURLs ...string) *Application {
 	a.world.t.Helper()

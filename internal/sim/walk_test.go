@@ -29,7 +29,7 @@ func walk(t *testing.T, w *World) {
 	page = page.Follow("Create your developer account")
 	page = page.Press("Create your developer account", "Name", "Grace Hopper", "Email", "grace@example.com", "Password", Password)
 	page = page.Follow("Create a New Security Profile")
-	page = page.Press("Save",
+	page.Press("Save",
 		"Security Profile Name", "Video Report Downloader",
 		"Security Profile Description", "Downloads the daily reports",
 		"Consent Privacy Notice URL", "https://slate.example/privacy")
