@@ -31,11 +31,12 @@ func (p *Provider) authorize(d oauth.Dialect) web.Handler {
 			return p.turnAway(w, r, err)
 		}
 		if r.Method == http.MethodPost {
-			// The form may be another site's, so nothing is decided here: the
-			// browser comes back by GET with its cookies.
-			to, err := p.seal(w, r, q)
-			if err != nil {
-				return p.turnAway(w, r, err)
+			// The form may be another site's: browsers leave the cookies out of it, so
+			// nothing is decided and no cookie is set here. The browser comes back by
+			// GET with all of them.
+			to := r.URL.Path + "?" + values.Encode()
+			if len(to) > maxAddress {
+				return p.turnAway(w, r, q.tooLong())
 			}
 			http.Redirect(w, r, to, http.StatusSeeOther)
 			return nil

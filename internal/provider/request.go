@@ -170,9 +170,13 @@ func (p *Provider) seal(w http.ResponseWriter, r *http.Request, q *request) (str
 	}
 	sealed, err := p.View.Keys().Seal([]byte(consentPath+"?request="), seal.Request, q.startedAt, plain.Bytes())
 	if errors.Is(err, seal.ErrTooLong) || len(sealed) > maxAddress {
-		return "", q.reject(&oauth.Error{Code: oauth.InvalidRequest, Description: "The request is too long"})
+		return "", q.tooLong()
 	}
 	return string(sealed), err
+}
+
+func (q *request) tooLong() *rejection {
+	return q.reject(&oauth.Error{Code: oauth.InvalidRequest, Description: "The request is too long"})
 }
 
 // open reads the sealed request of the dispatcher's page and verifies it again:
