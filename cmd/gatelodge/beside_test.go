@@ -3,8 +3,11 @@ package main
 import (
 	"encoding/base64"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestChangesAreInEffect: when a command has returned, every server goes by it.
@@ -138,4 +141,47 @@ func TestRecoveryLink(t *testing.T) {
 	if a := do(t, http.DefaultClient, newRequest(t, http.MethodGet, link, nil)); a.status != http.StatusOK || !strings.Contains(a.body, "Choose a new password") {
 		t.Errorf("the link answers %d %s", a.status, a.body)
 	}
+}
+
+// TestCopiedKeyFile: where servers have copies of the key file, one whose copy is
+// old goes on, says that it is not ready, and recovers when it gets the new file.
+func TestCopiedKeyFile(t *testing.T) {
+	t.Parallel()
+	const user = "ada@example.com"
+	data := t.TempDir()
+	in := &installation{flags: []string{"--data", data}}
+	in.developer(t, user)
+	c := in.client(t, user)
+	refresh := in.refreshToken(t, c, user)
+	original, copied := filepath.Join(data, "key-encryption-keys"), filepath.Join(t.TempDir(), "keys")
+	copyKeys := func() {
+		t.Helper()
+		text, err := os.ReadFile(original)
+		if err == nil {
+			err = os.WriteFile(copied, text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	copyKeys()
+	s := in.serve(t, "--issuer", "http://localhost:8080", "--key-file", copied)
+	check := func(when string, ready int) {
+		t.Helper()
+		var got answer
+		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline) && got.status != ready; time.Sleep(50 * time.Millisecond) {
+			got = do(t, http.DefaultClient, newRequest(t, http.MethodGet, s.metrics+"/readyz", nil))
+		}
+		if got.status != ready {
+			t.Errorf("%s, /readyz answers %d %s, want %d", when, got.status, got.body, ready)
+		}
+		if a := s.refresh(t, c, refresh); a.status != http.StatusOK {
+			t.Errorf("%s, a refresh gets %d %s", when, a.status, a.body)
+		}
+	}
+	check("before", http.StatusOK)
+	in.run(t, "", "key", "rotate", "--kind", "encryption")
+	check("with the old file", http.StatusServiceUnavailable)
+	copyKeys()
+	check("with the new file", http.StatusOK)
 }

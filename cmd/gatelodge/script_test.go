@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -26,6 +27,8 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		// A server that was to refuse and serves would go on for ever.
+		Deadline: time.Now().Add(time.Minute),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": positive(exits), "records": positive(records), "record": positive(record), "member": positive(member), "mode": positive(mode),
 		},

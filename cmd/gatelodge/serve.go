@@ -72,6 +72,10 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	}
 	logger, flush := newLogger(os.Stderr)
 	defer flush()
+	sender, err := mailSender(cfg)
+	if err != nil {
+		return err
+	}
 	ring, err := openRing(cfg)
 	if err != nil {
 		return err
@@ -87,12 +91,7 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	}
 	c := server.Config{
 		Database: databaseConfig(cfg), Ring: ring, Issuer: issuer, Namespace: cfg.Namespace,
-		SignUp: signin.SignUp(cfg.SignUp), Contact: cfg.Contact, TrustedProxies: cfg.TrustedProxies, Logger: logger,
-	}
-	if cfg.SMTP != "" {
-		if c.Mail, err = mail.NewSMTP(string(cfg.SMTP)); err != nil {
-			return err
-		}
+		SignUp: signin.SignUp(cfg.SignUp), Mail: sender, Contact: cfg.Contact, TrustedProxies: cfg.TrustedProxies, Logger: logger,
 	}
 	s, err := server.New(ctx, c)
 	if err != nil {
@@ -130,6 +129,17 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 		}
 	}
 	return errors.Join(err, s.Close())
+}
+
+func mailSender(cfg config.Config) (mail.Sender, error) {
+	if cfg.SMTP == "" {
+		return mail.None{}, nil
+	}
+	sender, err := mail.NewSMTP(string(cfg.SMTP))
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--smtp: %w", err)}
+	}
+	return sender, nil
 }
 
 func newHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {

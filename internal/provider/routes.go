@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -55,10 +56,13 @@ func spellings(word string) []string {
 // amazonAPI serves the paths that published clients spell in any case, such as
 // /auth/O2/token (login-with-amazon.md section 7).
 func (p *Provider) amazonAPI(w http.ResponseWriter, r *http.Request) error {
-	switch strings.ToLower(r.URL.Path) {
+	path := strings.ToLower(r.URL.Path)
+	switch path {
 	case amazonToken:
+		web.LogAttr(r.Context(), slog.String("endpoint", path))
 		return p.tokenEndpoint(oauth.LoginWithAmazon)(w, r)
 	case amazonTokenInfo:
+		web.LogAttr(r.Context(), slog.String("endpoint", path))
 		return p.tokenInfo(w, r)
 	default:
 		return p.writeError(w, r, http.StatusNotFound, &oauth.Error{Code: oauth.InvalidRequest, Description: "There is no such endpoint"})

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -72,30 +73,32 @@ var ErrNoDatabase = errors.New("there is no Gatelodge database here yet: serve, 
 // database. They answer ErrNoDatabase and leave it as it is: its name may be a
 // slip.
 func OpenExisting(ctx context.Context, db sqldb.Config, ring *keyring.Ring) (*sqldb.DB, *store.Store, error) {
-	return openStore(ctx, db, ring, func(ctx context.Context, d *sqldb.DB) error {
-		switch current, _, err := d.SchemaVersion(ctx, store.Migrations()); {
-		case err != nil:
-			return err
-		case current == 0:
-			return ErrNoDatabase
-		}
-		return prepareSchema(ctx, d)
-	})
+	return openStore(ctx, db, ring, prepareExisting)
 }
 
-func openStore(ctx context.Context, db sqldb.Config, ring *keyring.Ring, prepare func(context.Context, *sqldb.DB) error) (*sqldb.DB, *store.Store, error) {
+func openStore(ctx context.Context, db sqldb.Config, ring *keyring.Ring, prepare func(context.Context, *sqldb.DB, fs.FS) error) (*sqldb.DB, *store.Store, error) {
 	d, err := sqldb.Open(ctx, db)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := prepare(ctx, d); err != nil {
+	if err := prepare(ctx, d, store.Migrations()); err != nil {
 		return nil, nil, errors.Join(err, d.Close())
 	}
 	return d, store.New(d, ring), nil
 }
 
-func prepareSchema(ctx context.Context, db *sqldb.DB) error {
-	current, newest, err := db.SchemaVersion(ctx, store.Migrations())
+func prepareExisting(ctx context.Context, db *sqldb.DB, migrations fs.FS) error {
+	switch current, _, err := db.SchemaVersion(ctx, migrations); {
+	case err != nil:
+		return err
+	case current == 0:
+		return ErrNoDatabase
+	}
+	return prepareSchema(ctx, db, migrations)
+}
+
+func prepareSchema(ctx context.Context, db *sqldb.DB, migrations fs.FS) error {
+	current, newest, err := db.SchemaVersion(ctx, migrations)
 	switch {
 	case err != nil:
 		return err
@@ -106,7 +109,7 @@ func prepareSchema(ctx context.Context, db *sqldb.DB) error {
 	case current > 0 && db.Dialect() == sqldb.Postgres:
 		return fmt.Errorf("the database's schema (version %d) is older than this program's (%d): run `gatelodge migrate` once", current, newest)
 	}
-	return db.Migrate(ctx, store.Migrations())
+	return db.Migrate(ctx, migrations)
 }
 
 // New starts a server; Close ends it.
@@ -227,9 +230,9 @@ func (s *Server) Close() error {
 }
 
 func onLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+	if strings.EqualFold(host, "localhost") {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
+	return err == nil && ip.Unmap().IsLoopback()
 }

@@ -21,6 +21,9 @@ func TestClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantThings(t, migrate(t, db), 0)
+	if err := db.Write(t.Context(), insert(1, "a")); err != nil { // the writer has a prepared statement from here on
+		t.Fatal(err)
+	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -293,6 +293,11 @@ func (w *writer) discard() {
 	if w.conn == nil {
 		return
 	}
+	// database/sql does not close what was prepared on a Conn with it, and SQLite
+	// keeps a connection that has open statements, with its locks and its -wal file.
+	for _, stmt := range w.statements {
+		_ = stmt.Close()
+	}
 	// ErrBadConn is how database/sql is told to close a connection rather than to
 	// keep it; the error comes back and says nothing new.
 	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })

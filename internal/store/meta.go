@@ -40,7 +40,7 @@ var ErrNotSetUp = errors.New("store: the database has not been set up")
 type WrongKeyError struct{ Database string }
 
 func (e *WrongKeyError) Error() string {
-	return "the key file is not the one of this database, which was made with key " + e.Database
+	return "the key file is not this database's: it lacks the key " + e.Database
 }
 
 // WrongNamespaceError says that the setting differs from the database.
