@@ -42,12 +42,14 @@ const (
 	ProfileResumed     Kind = "profile.resumed"
 	ProfileDeleted     Kind = "profile.deleted"
 	WebSettingsChanged Kind = "profile.web_settings_changed"
+	SettingsChanged    Kind = "profile.settings_changed"
 	SecretShown        Kind = "secret.shown"
 	SecretCreated      Kind = "secret.created"
 	SecretEnded        Kind = "secret.ended"
 	GrantGiven         Kind = "grant.given"
 	GrantRemoved       Kind = "grant.removed"
 	FamilyEnded        Kind = "grant.code_replayed"
+	TokenReused        Kind = "grant.token_reused"
 	KeyRotated         Kind = "key.rotated"
 )
 
@@ -68,12 +70,14 @@ var words = map[Kind]string{
 	ProfileResumed:     "Security profile resumed",
 	ProfileDeleted:     "Security profile deleted",
 	WebSettingsChanged: "Web settings changed",
+	SettingsChanged:    "Settings changed",
 	SecretShown:        "Client secret shown",
 	SecretCreated:      "Client secret created",
 	SecretEnded:        "Client secret ended",
 	GrantGiven:         "Consent given",
 	GrantRemoved:       "Consent removed",
 	FamilyEnded:        "Authorization code used twice: its tokens ended",
+	TokenReused:        "Refresh token used twice: its tokens ended",
 	KeyRotated:         "Key rotated",
 }
 

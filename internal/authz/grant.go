@@ -59,3 +59,19 @@ const (
 	// GrantGone: the user or the owner ended the grant after the code was made.
 	GrantGone
 )
+
+// RotationGrace is how long a rotated refresh token may be sent once more: by a
+// client that did not get the answer. It then gets the same successor.
+const RotationGrace = 10 * time.Second
+
+// Rotation is how an attempt to use a rotating refresh token ended.
+type Rotation uint8
+
+const (
+	// Rotated: the successor may be given.
+	Rotated Rotation = iota + 1
+	// Reused: an older token than the last one came back; the family has been ended.
+	Reused
+	// FamilyGone: the family or its grant has ended.
+	FamilyGone
+)

@@ -42,6 +42,9 @@ const (
 	flagChallenge
 	flagPlain
 	flagClientOnly
+	flagRotating
+	flagAuthTime
+	flagNonce
 )
 
 func dialectFlag(d oauth.Dialect) byte {
@@ -69,6 +72,10 @@ type Code struct {
 	Method   oauth.ChallengeMethod
 	Verifier [24]byte
 	IssuedAt time.Time
+	// AuthTime is when the user last gave the password, zero where no ID token will
+	// tell it. Nonce is the request's (OpenID Connect Core section 3.1.2.1).
+	AuthTime time.Time
+	Nonce    string
 }
 
 // NewCode binds a code to the return URL as sent and to the challenge.
@@ -121,7 +128,7 @@ func (c Code) VerifiedBy(verifier string) bool {
 
 const codeFixed = 1 + 8 + 4 + 16
 
-// AppendBinary appends at most 66 bytes.
+// AppendBinary appends at most 66 bytes, and more only for a nonce.
 func (c Code) AppendBinary(dst []byte) []byte {
 	flags := dialectFlag(c.Dialect)
 	if c.Method != oauth.PKCENone {
@@ -130,12 +137,25 @@ func (c Code) AppendBinary(dst []byte) []byte {
 	if c.Method == oauth.Plain {
 		flags |= flagPlain
 	}
+	if !c.AuthTime.IsZero() {
+		flags |= flagAuthTime
+	}
+	if c.Nonce != "" {
+		flags |= flagNonce
+	}
 	dst = append(dst, flags)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(c.GrantID))
 	dst = appendTime(dst, c.IssuedAt)
 	dst = append(dst, c.Redirect[:]...)
 	if c.Method != oauth.PKCENone {
 		dst = append(dst, c.Verifier[:]...)
+	}
+	if !c.AuthTime.IsZero() {
+		dst = appendTime(dst, c.AuthTime)
+	}
+	if c.Nonce != "" {
+		dst = binary.BigEndian.AppendUint16(dst, uint16(len(c.Nonce)))
+		dst = append(dst, c.Nonce...)
 	}
 	return c.Scopes.AppendBinary(dst)
 }
@@ -162,6 +182,19 @@ func ParseCode(b []byte) (Code, error) {
 		}
 		c.Verifier = [24]byte(rest[:24])
 		rest = rest[24:]
+	}
+	if b[0]&flagAuthTime != 0 {
+		if len(rest) < 4 {
+			return Code{}, ErrPayload
+		}
+		c.AuthTime, rest = decodeTime(rest), rest[4:]
+	}
+	if b[0]&flagNonce != 0 {
+		if len(rest) < 2 || len(rest)-2 < int(binary.BigEndian.Uint16(rest)) {
+			return Code{}, ErrPayload
+		}
+		n := 2 + int(binary.BigEndian.Uint16(rest))
+		c.Nonce, rest = string(rest[2:n]), rest[n:]
 	}
 	var err error
 	if c.Scopes, err = oauth.ParseScopeSet(rest); err != nil {
@@ -239,19 +272,31 @@ func ParseAccessToken(b []byte) (AccessToken, error) {
 // RefreshToken is what a refresh token stands for (RFC 6749 section 1.5). It has
 // no end of its own: it lives as long as its family and its grant.
 type RefreshToken struct {
-	GrantID  int64
-	Family   Family
-	Scopes   oauth.ScopeSet
-	Dialect  oauth.Dialect
+	GrantID int64
+	Family  Family
+	Scopes  oauth.ScopeSet
+	Dialect oauth.Dialect
+	// Rotating tokens are good for one use: Step counts the uses of the family.
+	// IssuedAt is then the beginning of the family, so that each step has exactly
+	// one text.
+	Rotating bool
+	Step     uint32
 	IssuedAt time.Time
 }
 
-// AppendBinary appends at most 38 bytes.
+// AppendBinary appends at most 42 bytes.
 func (t RefreshToken) AppendBinary(dst []byte) []byte {
-	dst = append(dst, dialectFlag(t.Dialect))
+	flags := dialectFlag(t.Dialect)
+	if t.Rotating {
+		flags |= flagRotating
+	}
+	dst = append(dst, flags)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(t.GrantID))
 	dst = append(dst, t.Family[:]...)
 	dst = appendTime(dst, t.IssuedAt)
+	if t.Rotating {
+		dst = binary.BigEndian.AppendUint32(dst, t.Step)
+	}
 	return t.Scopes.AppendBinary(dst)
 }
 
@@ -264,10 +309,19 @@ func ParseRefreshToken(b []byte) (RefreshToken, error) {
 		Dialect:  dialectOf(b[0]),
 		GrantID:  int64(binary.BigEndian.Uint64(b[1:])),
 		Family:   Family(b[9:21]),
+		Rotating: b[0]&flagRotating != 0,
 		IssuedAt: decodeTime(b[21:]),
 	}
+	rest := b[25:]
+	if t.Rotating {
+		if len(rest) < 4 {
+			return RefreshToken{}, ErrPayload
+		}
+		t.Step = binary.BigEndian.Uint32(rest)
+		rest = rest[4:]
+	}
 	var err error
-	if t.Scopes, err = oauth.ParseScopeSet(b[25:]); err != nil {
+	if t.Scopes, err = oauth.ParseScopeSet(rest); err != nil {
 		return RefreshToken{}, ErrPayload
 	}
 	return t, nil

@@ -19,6 +19,9 @@ const (
 	TemporarilyUnavailable  ErrorCode = "temporarily_unavailable"
 )
 
+// Code of RFC 7009 section 2.2.1.
+const UnsupportedTokenType ErrorCode = "unsupported_token_type"
+
 // Codes of RFC 6750 section 3.1.
 const (
 	InvalidToken      ErrorCode = "invalid_token"
@@ -30,6 +33,9 @@ const (
 	InteractionRequired ErrorCode = "interaction_required"
 	LoginRequired       ErrorCode = "login_required"
 	ConsentRequired     ErrorCode = "consent_required"
+
+	RequestNotSupported    ErrorCode = "request_not_supported"
+	RequestURINotSupported ErrorCode = "request_uri_not_supported"
 )
 
 // Error is the refusal of a request. The parsers return *Error and not error:

@@ -21,6 +21,8 @@ const (
 	maxClientID     = 100
 	maxClientSecret = 256
 	maxToken        = 2048
+	// maxNonce leaves a code that carries a nonce within its 1,024 characters.
+	maxNonce = 512
 )
 
 // limit is the length up to which the value of a parameter is read. Parameters
@@ -38,10 +40,10 @@ func limit(name string) (bytes int, known bool) {
 	case "login_hint", "ui_locales":
 		return 256, true
 	case "acr_values", "nonce":
-		return 1024, true
+		return maxNonce, true
 	case "redirect_uri", "resource", "scope":
 		return 2000, true
-	case "code", "refresh_token":
+	case "code", "refresh_token", "token":
 		return maxToken, true
 	case "state":
 		return 4096, true

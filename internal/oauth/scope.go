@@ -45,8 +45,9 @@ func isScopeToken(s string) bool {
 	return s != ""
 }
 
-// maxScopeBytes is the room that a code of 128 characters has for its scopes.
-const maxScopeBytes = 13
+// maxScopeBytes is the room that a code of 128 characters has for its scopes,
+// beside the time of the sign-in.
+const maxScopeBytes = 9
 
 // MaxScopes is how many scope numbers there can be, from 0 on.
 const MaxScopes = 8 * maxScopeBytes
@@ -101,7 +102,7 @@ func (s ScopeSet) Numbers() iter.Seq[int] {
 }
 
 // AppendBinary appends the set, one bit per number from the lowest on, without
-// the zero bytes at its end: at most 13 bytes, none for the empty set.
+// the zero bytes at its end: at most 9 bytes, none for the empty set.
 func (s ScopeSet) AppendBinary(dst []byte) []byte {
 	end := len(dst)
 	for i := range maxScopeBytes {

@@ -6,6 +6,7 @@ type GrantType string
 const (
 	GrantAuthorizationCode GrantType = "authorization_code"
 	GrantRefreshToken      GrantType = "refresh_token"
+	GrantClientCredentials GrantType = "client_credentials"
 )
 
 // TokenRequest is a request to the token endpoint without the client's
@@ -18,8 +19,9 @@ type TokenRequest struct {
 	RedirectURI  string // "" when it was not sent
 	CodeVerifier string // "" when it was not sent
 
-	// Of refresh_token (RFC 6749 section 6). Scope is empty when none was sent,
-	// which asks for all that the token has.
+	// Of refresh_token (RFC 6749 section 6) and client_credentials (section 4.4.2).
+	// Scope is empty when none was sent: a refresh then asks for all that the token
+	// has.
 	RefreshToken string
 	Scope        []string
 }
@@ -38,8 +40,14 @@ func ParseTokenRequest(p Params) (TokenRequest, *Error) {
 		return parseCodeGrant(p)
 	case GrantRefreshToken:
 		return parseRefreshGrant(p)
+	case GrantClientCredentials:
+		scope, err := optionalScope(p)
+		if err != nil {
+			return TokenRequest{}, err
+		}
+		return TokenRequest{GrantType: GrantClientCredentials, Scope: scope}, nil
 	default:
-		return TokenRequest{}, unsupportedGrantType().Because("The grant_type must be authorization_code or refresh_token.")
+		return TokenRequest{}, unsupportedGrantType().Because("The grant_type must be authorization_code, refresh_token or client_credentials.")
 	}
 }
 
@@ -65,11 +73,16 @@ func parseRefreshGrant(p Params) (TokenRequest, *Error) {
 	if err != nil {
 		return TokenRequest{}, err
 	}
-	r := TokenRequest{GrantType: GrantRefreshToken, RefreshToken: token}
-	if scope := p.Value("scope"); scope != "" {
-		if r.Scope, err = ParseScope(scope); err != nil {
-			return TokenRequest{}, err
-		}
+	scope, err := optionalScope(p)
+	if err != nil {
+		return TokenRequest{}, err
 	}
-	return r, nil
+	return TokenRequest{GrantType: GrantRefreshToken, RefreshToken: token, Scope: scope}, nil
+}
+
+func optionalScope(p Params) ([]string, *Error) {
+	if scope := p.Value("scope"); scope != "" {
+		return ParseScope(scope)
+	}
+	return nil, nil
 }

@@ -71,21 +71,8 @@ func (a address) String() string {
 // checkAddress holds the rules that return URLs and origins share: one canonical spelling of scheme, host and port,
 // and nothing that two programs could read differently.
 func checkAddress(s string, maxBytes int) (a address, problem string) {
-	switch {
-	case s == "":
-		return address{}, "Write a whole address, such as https://www.example.com."
-	case len(s) > maxBytes:
-		return address{}, "Shorten this to " + strconv.Itoa(maxBytes) + " characters; it has " + strconv.Itoa(len(s)) + "."
-	case !utf8.ValidString(s):
-		return address{}, "Write this again: some of its characters did not arrive as valid UTF-8."
-	case strings.TrimSpace(s) != s:
-		return address{}, "Leave out the space before or after the address."
-	case strings.ContainsFunc(s, isHidden):
-		return address{}, "Leave out the control characters (a tab or a line break, perhaps from pasting)."
-	case strings.Contains(s, `\`):
-		return address{}, `Write “/” instead of “\”: browsers read one as the other, other programs do not.`
-	case strings.Contains(s, "*"):
-		return address{}, "Write every address out in full: “*” does not stand for anything here, and addresses are compared exactly."
+	if problem := checkCharacters(s, maxBytes); problem != "" {
+		return address{}, problem
 	}
 	a, ok := cutAddress(s)
 	scheme := strings.ToLower(a.scheme)
@@ -116,6 +103,27 @@ func checkAddress(s string, maxBytes int) (a address, problem string) {
 		return address{}, "Use https: http is accepted for localhost, 127.0.0.1 and [::1] only, because codes sent over it can be read on the way."
 	}
 	return a, ""
+}
+
+// checkCharacters refuses what has no place anywhere in an address.
+func checkCharacters(s string, maxBytes int) (problem string) {
+	switch {
+	case s == "":
+		return "Write a whole address, such as https://www.example.com."
+	case len(s) > maxBytes:
+		return "Shorten this to " + strconv.Itoa(maxBytes) + " characters; it has " + strconv.Itoa(len(s)) + "."
+	case !utf8.ValidString(s):
+		return "Write this again: some of its characters did not arrive as valid UTF-8."
+	case strings.TrimSpace(s) != s:
+		return "Leave out the space before or after the address."
+	case strings.ContainsFunc(s, isHidden):
+		return "Leave out the control characters (a tab or a line break, perhaps from pasting)."
+	case strings.Contains(s, `\`):
+		return `Write “/” instead of “\”: browsers read one as the other, other programs do not.`
+	case strings.Contains(s, "*"):
+		return "Write every address out in full: “*” does not stand for anything here, and addresses are compared exactly."
+	}
+	return ""
 }
 
 func checkPort(a address) (problem string) {

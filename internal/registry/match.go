@@ -11,11 +11,12 @@ import (
 )
 
 // MatchReturnURL finds the return URL that an application named among the registered ones. They are compared byte for
-// byte (RFC 9700 section 4.1.3): the attacks on looser comparisons are all known. The error is a [*ReturnURLMismatch].
-func MatchReturnURL(registered []ReturnURL, sent string) (oauth.RedirectURI, error) {
+// byte (RFC 9700 section 4.1.3): the attacks on looser comparisons are all known. The one exception is the port on a
+// native application's own computer. The error is a [*ReturnURLMismatch].
+func MatchReturnURL(k Kind, registered []ReturnURL, sent string) (oauth.RedirectURI, error) {
 	if sent != "" {
 		for _, r := range registered {
-			if r.Value == sent {
+			if r.Value == sent || k == Native && isOtherPort(r.Value, sent) {
 				return oauth.MatchedRedirectURI(sent), nil
 			}
 		}
@@ -99,8 +100,12 @@ func explain(sent, registered string) (MismatchRule, string) {
 	if strings.EqualFold(sent, registered) {
 		return RuleLetterCase, "The two differ in upper and lower case only, which counts."
 	}
-	s, ok1 := cutAddress(sent)
-	r, ok2 := cutAddress(registered)
+	cut := cutAddress
+	if (ReturnURL{Value: registered}).UsesOwnScheme() {
+		cut = cutWithoutHost
+	}
+	s, ok1 := cut(sent)
+	r, ok2 := cut(registered)
 	if !ok1 || !ok2 {
 		return RuleSeveral, "The address sent is not a whole one with scheme and host."
 	}

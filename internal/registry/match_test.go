@@ -11,7 +11,7 @@ import (
 func TestMatchReturnURL(t *testing.T) {
 	registered := []ReturnURL{{"https://localhost", ""}, {"https://www.example.com/cb?close", "shop"}}
 	for _, r := range registered {
-		if got, err := MatchReturnURL(registered, r.Value); err != nil || got.String() != r.Value {
+		if got, err := MatchReturnURL(Web, registered, r.Value); err != nil || got.String() != r.Value {
 			t.Errorf("MatchReturnURL(%q) = %q, %v", r.Value, got, err)
 		}
 	}
@@ -92,11 +92,11 @@ func TestRedirectAttacks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.id, func(t *testing.T) {
-			match, err := MatchReturnURL(registered, tt.vector)
+			match, err := MatchReturnURL(Web, registered, tt.vector)
 			if _, ok := errors.AsType[*ReturnURLMismatch](err); !ok || match.String() != "" {
 				t.Errorf("sending %q: matched %q, %v", tt.vector, match, err)
 			}
-			_, problem := ParseReturnURL(tt.vector)
+			_, problem := ParseReturnURL(Web, tt.vector)
 			switch {
 			case tt.refusal == "" && problem != nil:
 				t.Errorf("registering %q: %s", tt.vector, problem.Message)
@@ -160,7 +160,7 @@ func TestMismatch(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := MatchReturnURL([]ReturnURL{{Value: tt.registered}}, tt.sent)
+			_, err := MatchReturnURL(Web, []ReturnURL{{Value: tt.registered}}, tt.sent)
 			m, ok := errors.AsType[*ReturnURLMismatch](err)
 			if !ok {
 				t.Fatalf("MatchReturnURL: %v", err)
@@ -196,7 +196,7 @@ func TestMismatchNearest(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := MatchReturnURL(registered, tt.sent)
+			_, err := MatchReturnURL(Web, registered, tt.sent)
 			if m, _ := errors.AsType[*ReturnURLMismatch](err); m == nil || m.Nearest != tt.nearest {
 				t.Errorf("nearest: %+v, want %q", m, tt.nearest)
 			}
@@ -205,11 +205,11 @@ func TestMismatchNearest(t *testing.T) {
 }
 
 func TestMismatchWithNothingToCompare(t *testing.T) {
-	_, err := MatchReturnURL(nil, "https://localhost")
+	_, err := MatchReturnURL(Web, nil, "https://localhost")
 	if m, _ := errors.AsType[*ReturnURLMismatch](err); m == nil || m.Rule != RuleNoneAllowed || m.Nearest != "" {
 		t.Errorf("nothing registered: %+v", m)
 	}
-	_, err = MatchReturnURL([]ReturnURL{{Value: ""}}, "")
+	_, err = MatchReturnURL(Web, []ReturnURL{{Value: ""}}, "")
 	if m, _ := errors.AsType[*ReturnURLMismatch](err); m == nil || m.Rule != RuleMissing {
 		t.Errorf("nothing sent: %+v", m)
 	}
@@ -248,7 +248,7 @@ func FuzzMismatch(f *testing.F) {
 	f.Add("\xff\u00e9", "\xfe\u00e9\u00e8")
 	f.Add("aaa", "aa")
 	f.Fuzz(func(t *testing.T, sent, registered string) {
-		match, err := MatchReturnURL([]ReturnURL{{Value: registered}}, sent)
+		match, err := MatchReturnURL(Web, []ReturnURL{{Value: registered}}, sent)
 		if err == nil {
 			if sent != registered || match.String() != sent {
 				t.Fatalf("%q matches %q as %q", sent, registered, match)
@@ -283,6 +283,6 @@ func BenchmarkMismatch(b *testing.B) {
 	}
 	sent := "https://localhost/" + strings.Repeat("ab", 900) + strings.Repeat("y", 60_000)
 	for b.Loop() {
-		MatchReturnURL(registered, sent)
+		MatchReturnURL(Web, registered, sent)
 	}
 }

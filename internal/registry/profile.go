@@ -38,6 +38,7 @@ type SecurityProfile struct {
 	SuspendedAt time.Time // zero: not suspended
 	Version     int64     // counts edits, so that two people editing at once notice each other
 
+	Settings   Settings
 	ReturnURLs []ReturnURL
 	Origins    []AllowedOrigin
 	Secrets    []ClientSecret

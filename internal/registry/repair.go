@@ -42,7 +42,9 @@ func repairAddress(s string) string {
 
 // repairSpelling mends what goes wrong in typing and pasting: white space around the address, characters that cannot
 // be seen, backslashes, and a missing or mistyped scheme.
-func repairSpelling(s string) string {
+func repairSpelling(s string) string { return repairScheme(repairCharacters(s)) }
+
+func repairCharacters(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case isHidden(r), r == '\u200b', r == '\ufeff':
@@ -52,7 +54,7 @@ func repairSpelling(s string) string {
 		}
 		return r
 	}, strings.TrimSpace(s))
-	return repairScheme(strings.TrimSpace(s))
+	return strings.TrimSpace(s)
 }
 
 // mistypedScheme matches http and https with a letter or a delimiter too many or too few: "htps://", "https:/",

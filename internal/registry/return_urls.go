@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -22,8 +23,17 @@ type URLProblem struct{ Message, Suggestion string }
 
 // ParseReturnURL accepts one spelling of each address: https with a host, or http for loopback; no fragment (RFC 6749
 // section 3.1.2), user name, wildcard or dot segment. It never rewrites: the value returned is s. A path may be
-// missing, as in https://localhost, and none is added then.
-func ParseReturnURL(s string) (ReturnURL, *URLProblem) {
+// missing, as in https://localhost, and none is added then. Native applications may have a scheme of their own.
+func ParseReturnURL(k Kind, s string) (ReturnURL, *URLProblem) {
+	if _, _, ok := cutOwnScheme(strings.TrimSpace(s)); ok && k == Native {
+		problem := checkOwnScheme(s)
+		if problem == "" {
+			return ReturnURL{Value: s}, nil
+		}
+		// A mistyped https: looks like a scheme of one's own.
+		return ReturnURL{}, &URLProblem{problem, cmp.Or(
+			suggest(s, ReturnURLMaxBytes, repairOwnScheme, checkOwnScheme), suggest(s, ReturnURLMaxBytes, repairAddress, checkReturnURL))}
+	}
 	problem := checkReturnURL(s)
 	if problem == "" {
 		return ReturnURL{Value: s}, nil
@@ -45,9 +55,15 @@ func suggest(s string, maxBytes int, repair, check func(string) string) string {
 
 func checkReturnURL(s string) (problem string) {
 	a, problem := checkAddress(s, ReturnURLMaxBytes)
-	switch {
-	case problem != "":
+	if problem != "" {
 		return problem
+	}
+	return checkParts(a)
+}
+
+// checkParts checks what follows the host.
+func checkParts(a address) (problem string) {
+	switch {
 	case a.hasFragment:
 		return "Leave out “#” and what follows it: browsers never send that part, and the code could not be added."
 	case a.hasQuery && a.query == "":

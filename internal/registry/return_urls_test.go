@@ -33,7 +33,7 @@ func TestParseReturnURLAccepts(t *testing.T) {
 		"https://www.example.com/caf%C3%A9/...",
 		"https://www.example.com/" + strings.Repeat("p", 1976),
 	} {
-		if got, problem := ParseReturnURL(s); problem != nil || got.Value != s {
+		if got, problem := ParseReturnURL(Web, s); problem != nil || got.Value != s {
 			t.Errorf("ParseReturnURL(%q) = %q, %+v", s, got.Value, problem)
 		}
 	}
@@ -127,7 +127,7 @@ func TestParseReturnURLRefuses(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, problem := ParseReturnURL(tt.in)
+			got, problem := ParseReturnURL(Web, tt.in)
 			if problem == nil {
 				t.Fatalf("ParseReturnURL(%q) = %+v, want a refusal", tt.in, got)
 			}
@@ -145,7 +145,7 @@ func TestParseReturnURLRefuses(t *testing.T) {
 }
 
 func TestParseReturnURLs(t *testing.T) {
-	got, errs := ParseReturnURLs([]ReturnURL{
+	got, errs := ParseReturnURLs(Web, []ReturnURL{
 		{"https://localhost", " staging "},
 		{" ", ""},
 		{"https://www.example.com/cb", ""},
@@ -160,7 +160,7 @@ func TestParseReturnURLs(t *testing.T) {
 }
 
 func TestParseReturnURLsNumbersRowsAsTheyCame(t *testing.T) {
-	got, errs := ParseReturnURLs([]ReturnURL{
+	got, errs := ParseReturnURLs(Web, []ReturnURL{
 		{},
 		{"https://localhost", strings.Repeat("n", 61)},
 		{"https://localhost", ""},
@@ -190,10 +190,10 @@ func TestParseReturnURLsAtTheLimit(t *testing.T) {
 	for i := range 50 {
 		rows = append(rows, ReturnURL{Value: fmt.Sprintf("https://localhost/%d", i)})
 	}
-	if got, errs := ParseReturnURLs(rows); errs != nil || len(got) != 50 {
+	if got, errs := ParseReturnURLs(Web, rows); errs != nil || len(got) != 50 {
 		t.Errorf("50 rows: %d, %v", len(got), errs)
 	}
-	_, errs := ParseReturnURLs(append(rows, ReturnURL{Value: "https://localhost"}))
+	_, errs := ParseReturnURLs(Web, append(rows, ReturnURL{Value: "https://localhost"}))
 	if diff := cmp.Diff(FieldErrors{{"return_urls", "Keep at most 50 of these; there are more.", ""}}, errs); diff != "" {
 		t.Error(diff)
 	}
@@ -208,7 +208,7 @@ func FuzzParseReturnURL(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		accepted, problem := ParseReturnURL(s)
+		accepted, problem := ParseReturnURL(Web, s)
 		if problem != nil {
 			if problem.Message == "" {
 				t.Errorf("%q is refused without a word", s)
@@ -216,7 +216,7 @@ func FuzzParseReturnURL(f *testing.F) {
 			if problem.Suggestion == "" {
 				return
 			}
-			suggested, again := ParseReturnURL(problem.Suggestion)
+			suggested, again := ParseReturnURL(Web, problem.Suggestion)
 			if again != nil {
 				t.Fatalf("%q: the suggestion %q is refused: %s", s, problem.Suggestion, again.Message)
 			}
@@ -247,12 +247,12 @@ func checkAccepted(t *testing.T, accepted ReturnURL) {
 		t.Errorf("%q: its path resolves to %q", s, clean.Path)
 	}
 	registered := []ReturnURL{accepted}
-	if match, err := MatchReturnURL(registered, s); err != nil || match.String() != s {
+	if match, err := MatchReturnURL(Web, registered, s); err != nil || match.String() != s {
 		t.Errorf("%q does not match itself: %v", s, err)
 	}
 	for i := range len(s) {
 		for _, mutated := range []string{s[:i] + string(s[i]^0x20) + s[i+1:], s[:i] + s[i+1:], s[:i] + "/" + s[i:], s[:i]} {
-			if match, err := MatchReturnURL(registered, mutated); mutated != s && (err == nil || match.String() != "") {
+			if match, err := MatchReturnURL(Web, registered, mutated); mutated != s && (err == nil || match.String() != "") {
 				t.Fatalf("%q matches %q", mutated, s)
 			}
 		}

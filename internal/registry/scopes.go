@@ -10,8 +10,8 @@ import (
 	"gatelodge/internal/oauth"
 )
 
-// MaxScopes is how many scopes there can be: an [oauth.ScopeSet] has this many bits.
-const MaxScopes = 128
+// MaxScopes is how many scopes there can be.
+const MaxScopes = oauth.MaxScopes
 
 // Claim is one fact about a user, named as the profile endpoint answers it.
 type Claim string
@@ -32,9 +32,13 @@ type Scope struct {
 	Detail    string   // the sentence beneath it
 	Essential bool     // cannot be unticked on the consent page unless the application asks for it as voluntary
 	Claims    []Claim
+	// WithoutUser: an application may have it for itself, by client credentials.
+	WithoutUser bool
 }
 
-// BuiltIn returns the scopes of Login with Amazon's customer profile (login-with-amazon.md section 15).
+// BuiltIn returns the scopes of Login with Amazon's customer profile (login-with-amazon.md section 15) and those of
+// OpenID Connect (Core section 5.4). Both have one called profile; what an application learns by it depends on where it
+// asks.
 func BuiltIn() []Scope {
 	return []Scope{
 		{
@@ -61,8 +65,49 @@ func BuiltIn() []Scope {
 			Essential: true,
 			Claims:    []Claim{ClaimUserID, ClaimPostalCode},
 		},
+		{
+			Number:    3,
+			Name:      OpenID,
+			Label:     "Who you are, by an ID",
+			Detail:    "The application learns an ID that it knows you by, and when you last signed in here.",
+			Essential: true,
+			Claims:    []Claim{ClaimUserID},
+		},
+		{
+			Number:    4,
+			Name:      "email",
+			Label:     "Your e-mail address",
+			Detail:    "The application learns your e-mail address, and whether you have confirmed it.",
+			Essential: true,
+			Claims:    []Claim{ClaimEmail},
+		},
+		{
+			Number:    5,
+			Name:      "address",
+			Label:     "Your postal code",
+			Detail:    "The application learns the postal code of your account; no other part of an address is kept here.",
+			Essential: true,
+			Claims:    []Claim{ClaimPostalCode},
+		},
+		{
+			Number:    6,
+			Name:      "phone",
+			Label:     "Your telephone number",
+			Detail:    "None is kept here, so the application learns nothing by this.",
+			Essential: true,
+		},
+		{
+			Number:    7,
+			Name:      "offline_access",
+			Label:     "Access while you are away",
+			Detail:    "The application may go on until you remove it.",
+			Essential: true,
+		},
 	}
 }
+
+// OpenID is the scope that asks for an ID token (OpenID Connect Core section 3.1.2.1).
+const OpenID = "openid"
 
 // Scopes is the table of all scopes that this server knows. It does not change once made.
 type Scopes struct {

@@ -28,6 +28,11 @@ func TestBuiltInScopes(t *testing.T) {
 		{"profile", 0, []Claim{"user_id", "name", "email"}},
 		{"profile:user_id", 1, []Claim{"user_id"}},
 		{"postal_code", 2, []Claim{"user_id", "postal_code"}},
+		{"openid", 3, []Claim{"user_id"}},
+		{"email", 4, []Claim{"email"}},
+		{"address", 5, []Claim{"postal_code"}},
+		{"phone", 6, nil},
+		{"offline_access", 7, nil},
 	}
 	for _, tt := range tests {
 		s, ok := scopes.Lookup(tt.name)
@@ -41,24 +46,24 @@ func TestBuiltInScopes(t *testing.T) {
 			t.Errorf("ByNumber(%d) = %+v, %v", tt.number, byNumber, ok)
 		}
 	}
-	if s, ok := scopes.ByNumber(3); ok {
-		t.Errorf("ByNumber(3) = %+v", s)
+	if s, ok := scopes.ByNumber(8); ok {
+		t.Errorf("ByNumber(8) = %+v", s)
 	}
-	if got := len(slices.Collect(scopes.All())); got != 3 {
-		t.Errorf("All yields %d scopes, want 3", got)
+	if got := len(slices.Collect(scopes.All())); got != 8 {
+		t.Errorf("All yields %d scopes, want 8", got)
 	}
 }
 
 func TestScopesParse(t *testing.T) {
 	scopes, err := NewScopes([]Scope{
-		{Number: 100, Name: "slate::reporting", Aliases: []string{"reporting"}, Label: "Reports", Claims: []Claim{"user_id"}},
+		{Number: 70, Name: "slate::reporting", Aliases: []string{"reporting"}, Label: "Reports", Claims: []Claim{"user_id"}},
 		{Number: 0, Name: "profile", Label: "You", Claims: []Claim{"name", "user_id"}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	set, unknown := scopes.Parse([]string{"reporting", "Profile", "profile", "alexa:all", "slate::reporting"})
-	if want := (oauth.ScopeSet{}).With(0).With(100); set != want {
+	if want := (oauth.ScopeSet{}).With(0).With(70); set != want {
 		t.Errorf("set = %v, want %v", set, want)
 	}
 	if diff := cmp.Diff([]string{"Profile", "alexa:all"}, unknown); diff != "" {

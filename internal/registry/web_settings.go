@@ -28,10 +28,10 @@ func OriginNoteField(row int) string { return rowField(FieldOrigins, row) + ".no
 func rowField(list string, row int) string { return list + "." + strconv.Itoa(row) }
 
 // ParseReturnURLs checks the rows of Allowed Return URLs. Rows left empty are dropped, notes are trimmed, values are
-// taken as they are.
-func ParseReturnURLs(raw []ReturnURL) ([]ReturnURL, FieldErrors) {
+// taken as they are. What is accepted depends on the profile's kind.
+func ParseReturnURLs(k Kind, raw []ReturnURL) ([]ReturnURL, FieldErrors) {
 	return parseRows(raw, FieldReturnURLs, MaxReturnURLs, func(s string) *URLProblem {
-		_, problem := ParseReturnURL(s)
+		_, problem := ParseReturnURL(k, s)
 		return problem
 	})
 }

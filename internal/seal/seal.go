@@ -17,6 +17,7 @@ import (
 	"cmp"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -104,11 +105,12 @@ type Keys struct {
 
 // prepared is a key with all that is derived from it.
 type prepared struct {
-	id    uint8
-	from  time.Time
-	prk   []byte // RFC 5869 section 2.2
-	aeads [purposes]cipher.AEAD
-	days  atomic.Pointer[days]
+	id     uint8
+	from   time.Time
+	prk    []byte // RFC 5869 section 2.2
+	nonces []byte // key of the nonces of SealSame
+	aeads  [purposes]cipher.AEAD
+	days   atomic.Pointer[days]
 }
 
 // NewKeys prepares the keys of one issuer.
@@ -149,6 +151,9 @@ func prepare(key Key) (*prepared, error) {
 		return nil, err
 	}
 	k := &prepared{id: key.ID, from: key.From, prk: prk}
+	if k.nonces, err = k.expand("nonces"); err != nil {
+		return nil, err
+	}
 	for p := Access; p < purposes; p++ {
 		subkey, err := k.expand(kinds[p].label)
 		if err != nil {
@@ -181,18 +186,34 @@ func (k *Keys) sealing(now time.Time) *prepared {
 // prefix and must not overlap the plaintext. The nonce is random and long enough
 // that any number of replicas may share a key for good.
 func (k *Keys) Seal(dst []byte, p Purpose, now time.Time, plaintext []byte) ([]byte, error) {
+	return k.seal(dst, p, k.sealing(now), plaintext, func(nonce []byte) { rand.Read(nonce) })
+}
+
+// SealSame is Seal with a nonce that follows from the plaintext, under a key of its
+// own: the same plaintext gives the same text while the same key seals. Whoever
+// compares two texts learns whether they say the same, and no more.
+func (k *Keys) SealSame(dst []byte, p Purpose, now time.Time, plaintext []byte) ([]byte, error) {
+	key := k.sealing(now)
+	return k.seal(dst, p, key, plaintext, func(nonce []byte) {
+		mac := hmac.New(sha256.New, key.nonces)
+		mac.Write(k.bound[p])
+		mac.Write(plaintext)
+		copy(nonce, mac.Sum(nil))
+	})
+}
+
+func (k *Keys) seal(dst []byte, p Purpose, key *prepared, plaintext []byte, fill func(nonce []byte)) ([]byte, error) {
 	size := headerSize + nonceSize + len(plaintext) + tagSize
 	length := encoding.EncodedLen(size)
 	if length > kinds[p].limit {
 		return nil, ErrTooLong
 	}
-	key := k.sealing(now)
 	// One allocation serves the text and, behind it, the bytes that it spells.
 	start, end := len(dst), len(dst)+length
 	dst = slices.Grow(dst, length+size)
 	sealed := append(dst[end:end:end+size], version, key.id)
 	nonce := sealed[headerSize : headerSize+nonceSize]
-	rand.Read(nonce)
+	fill(nonce)
 	sealed = key.aeads[p].Seal(sealed[:headerSize+nonceSize], nonce, plaintext, k.bound[p])
 	dst = dst[:end]
 	encoding.Encode(dst[start:], sealed)

@@ -348,3 +348,24 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("Open allocates %v times, want once", n)
 	}
 }
+
+func TestSealSame(t *testing.T) {
+	keys := newKeys(t, issuer, first)
+	one, err := keys.SealSame(nil, Refresh, noon, []byte("step 1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := keys.SealSame(nil, Refresh, noon.Add(time.Hour), []byte("step 1"))
+	if string(one) != string(again) {
+		t.Error("the same plaintext gave two texts")
+	}
+	other, _ := keys.SealSame(nil, Refresh, noon, []byte("step 2"))
+	elsewhere, _ := keys.SealSame(nil, Access, noon, []byte("step 1"))
+	if string(one) == string(other) || string(one) == string(elsewhere) {
+		t.Error("another plaintext or purpose gave the same text")
+	}
+	plain, err := keys.Open(Refresh, string(one))
+	if err != nil || string(plain) != "step 1" {
+		t.Errorf("Open = %q, %v", plain, err)
+	}
+}
