@@ -120,8 +120,9 @@ func (v *View) flushUntil(ctx context.Context) {
 			return
 		case <-refusals.C:
 			v.flushRefusals(ctx)
-		case <-usage.C:
+		case now := <-usage.C:
 			v.Flush(ctx)
+			v.rotateSigningKeys(ctx, now)
 		}
 	}
 }

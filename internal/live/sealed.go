@@ -47,7 +47,7 @@ func (v *View) readKeysAgain(ctx context.Context) error {
 		// Others take this outcome too, so it is not the first one's to cancel.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Bound)
 		defer cancel()
-		v.keysRead, v.keysErr = now, v.loadKeys(ctx)
+		v.keysRead, v.keysErr = now, v.loadSealing(ctx)
 	}
 	return v.keysErr
 }

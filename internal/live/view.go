@@ -13,6 +13,7 @@ import (
 	"gatelodge/internal/authz"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/seal"
+	"gatelodge/internal/signing"
 	"gatelodge/internal/store"
 )
 
@@ -32,6 +33,11 @@ const (
 	maxSessions = 50_000
 )
 
+type signingKeys struct {
+	set *signing.Set
+	all []signing.Key
+}
+
 type pair struct{ account, profile int64 }
 
 // View answers reads. It is made by [New], kept true by [View.Run] and safe for
@@ -49,9 +55,12 @@ type View struct {
 	accounts *cache[int64, *account.Account]
 	sessions *cache[[32]byte, *account.Session]
 
-	keys atomic.Pointer[seal.Keys]
+	keys    atomic.Pointer[seal.Keys]
+	signing atomic.Pointer[signingKeys]
 	// trustedSince is when the last good poll began, in nanoseconds after origin.
 	trustedSince atomic.Int64
+
+	making sync.Mutex // one signing key is made at a time
 
 	mu       sync.Mutex // guards cursor, keysRead and keysErr
 	cursor   store.Cursor
@@ -175,6 +184,13 @@ func (v *View) applyKeys(ctx context.Context, changes []store.Change) error {
 }
 
 func (v *View) loadKeys(ctx context.Context) error {
+	if err := v.loadSealing(ctx); err != nil {
+		return err
+	}
+	return v.loadSigning(ctx)
+}
+
+func (v *View) loadSealing(ctx context.Context) error {
 	stored, err := v.store.SealingKeys(ctx)
 	if err != nil {
 		return err
@@ -188,6 +204,26 @@ func (v *View) loadKeys(ctx context.Context) error {
 		return fmt.Errorf("live: sealing keys: %w", err)
 	}
 	v.keys.Store(keys)
+	return nil
+}
+
+func (v *View) loadSigning(ctx context.Context) error {
+	stored, err := v.store.SigningKeys(ctx)
+	if err != nil {
+		return err
+	}
+	all := make([]signing.Key, len(stored))
+	for i, k := range stored {
+		if all[i], err = signing.ParsePrivate(k.Private); err != nil {
+			return fmt.Errorf("live: signing key %s: %w", k.ID, err)
+		}
+		all[i].CreatedAt, all[i].UsableFrom, all[i].RetiredAt = k.CreatedAt, k.UsableFrom, k.RetiredAt
+	}
+	set, err := signing.NewSet(v.issuer, all)
+	if err != nil {
+		return fmt.Errorf("live: signing keys: %w", err)
+	}
+	v.signing.Store(&signingKeys{set, all})
 	return nil
 }
 

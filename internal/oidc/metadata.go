@@ -12,23 +12,23 @@ type Metadata struct {
 	RegistrationEndpoint                       string   `json:"registration_endpoint,omitempty"`
 	IntrospectionEndpoint                      string   `json:"introspection_endpoint"`
 	RevocationEndpoint                         string   `json:"revocation_endpoint"`
-	DeviceAuthorizationEndpoint                string   `json:"device_authorization_endpoint"`         // RFC 8628 section 4
-	PushedAuthorizationRequestEndpoint         string   `json:"pushed_authorization_request_endpoint"` // RFC 9126 section 5
-	EndSessionEndpoint                         string   `json:"end_session_endpoint"`                  // RP-Initiated Logout section 2.1
-	BackChannelLogoutSupported                 bool     `json:"backchannel_logout_supported"`          // Back-Channel Logout section 2.1
-	BackChannelLogoutSessionSupported          bool     `json:"backchannel_logout_session_supported"`  // there
+	DeviceAuthorizationEndpoint                string   `json:"device_authorization_endpoint,omitempty"`         // RFC 8628 section 4
+	PushedAuthorizationRequestEndpoint         string   `json:"pushed_authorization_request_endpoint,omitempty"` // RFC 9126 section 5
+	EndSessionEndpoint                         string   `json:"end_session_endpoint,omitempty"`                  // RP-Initiated Logout section 2.1
+	BackChannelLogoutSupported                 bool     `json:"backchannel_logout_supported"`                    // Back-Channel Logout section 2.1
+	BackChannelLogoutSessionSupported          bool     `json:"backchannel_logout_session_supported"`            // there
 	ScopesSupported                            []string `json:"scopes_supported"`
 	ResponseTypesSupported                     []string `json:"response_types_supported"`
 	ResponseModesSupported                     []string `json:"response_modes_supported"`
 	GrantTypesSupported                        []string `json:"grant_types_supported"`
 	CodeChallengeMethodsSupported              []string `json:"code_challenge_methods_supported"`
 	TokenEndpointAuthMethodsSupported          []string `json:"token_endpoint_auth_methods_supported"`
-	TokenEndpointAuthSigningAlgValuesSupported []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	TokenEndpointAuthSigningAlgValuesSupported []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
 	IntrospectionAuthMethodsSupported          []string `json:"introspection_endpoint_auth_methods_supported"`
-	IntrospectionAuthSigningAlgValuesSupported []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionAuthSigningAlgValuesSupported []string `json:"introspection_endpoint_auth_signing_alg_values_supported,omitempty"`
 	RevocationAuthMethodsSupported             []string `json:"revocation_endpoint_auth_methods_supported"`
-	RevocationAuthSigningAlgValuesSupported    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
-	DPoPSigningAlgValuesSupported              []string `json:"dpop_signing_alg_values_supported"` // RFC 9449 section 5.1
+	RevocationAuthSigningAlgValuesSupported    []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
+	DPoPSigningAlgValuesSupported              []string `json:"dpop_signing_alg_values_supported,omitempty"` // RFC 9449 section 5.1
 	SubjectTypesSupported                      []string `json:"subject_types_supported"`
 	IDTokenSigningAlgValuesSupported           []string `json:"id_token_signing_alg_values_supported"`
 	ClaimTypesSupported                        []string `json:"claim_types_supported"`

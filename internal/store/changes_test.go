@@ -44,7 +44,9 @@ func TestWhatChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		redeem := func(code byte) error { return errOf(w.Store.Redeem(ctx, [12]byte{code}, g.ID, [16]byte{}, by.At)) }
+		redeem := func(code byte) error {
+			return errOf(w.Store.Redeem(ctx, store.Redeem{Code: [12]byte{code}, GrantID: g.ID, Attempt: [16]byte{}}, by.At))
+		}
 		id := func(kind store.ChangeKind, id int64) string { return fmt.Sprint(kind, " ", id) }
 		session := func(s account.Session) string { return fmt.Sprint(store.SessionChanged, " ", s.Digest[0]) }
 		for _, tc := range []struct {

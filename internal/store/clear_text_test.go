@@ -15,7 +15,7 @@ import (
 )
 
 // Whoever has a copy of the database, and not the key file, has no client secret,
-// sealing key, key of user ids, session or recovery link.
+// sealing key, signing key, key of user ids, session or recovery link.
 func TestNothingSecretIsInClear(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, w *storetest.World) {
 		ctx := t.Context()
@@ -24,11 +24,13 @@ func TestNothingSecretIsInClear(t *testing.T) {
 		const second = "amzn1.oa2-cs.v1.0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 		session, s := account.NewSession(user.ID, "", "", storetest.Now())
 		link, r := account.NewRecovery(user.ID, storetest.Now())
+		signing := signingKey("kid", 0)
 		for _, err := range []error{
 			errOf(w.Store.AddSecret(ctx, d.ID, p.ID, second, storetest.By(0))),
 			errOf(w.Store.ShowSecret(ctx, d.ID, p.ID, p.Secrets[0].ID, storetest.By(0))),
 			w.Store.CreateSession(ctx, s),
 			w.Store.CreateRecovery(ctx, r, "", storetest.Now()),
+			w.Store.AddSigningKey(ctx, signing, storetest.By(0)),
 			errOf(w.Store.RotateSealingKey(ctx, storetest.Now(), storetest.By(0))),
 			errOf(w.Store.Reseal(ctx, storetest.By(0))),
 		} {
@@ -46,7 +48,8 @@ func TestNothingSecretIsInClear(t *testing.T) {
 		}
 		hidden := map[string]string{
 			"first client secret": first, "second client secret": second, "session": session, "recovery link": link,
-			"key of user ids": string(identity.SubjectKey), "sealing key": string(keys[0].Secret[:]), "new sealing key": string(keys[1].Secret[:]),
+			"key of user ids": string(identity.SubjectKey), "signing key": string(signing.Private[:32]),
+			"sealing key": string(keys[0].Secret[:]), "new sealing key": string(keys[1].Secret[:]),
 		}
 
 		if w.DB.Dialect() == sqldb.SQLite {

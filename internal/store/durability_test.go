@@ -7,6 +7,7 @@ import (
 
 	"gatelodge/internal/authz"
 	"gatelodge/internal/sqldb"
+	"gatelodge/internal/store"
 	"gatelodge/internal/store/storetest"
 )
 
@@ -35,7 +36,7 @@ func TestPostgresSyncsEachCommit(t *testing.T) {
 			t.Errorf("synchronous_commit is %q, want on (%v)", setting, err)
 		}
 		for i := range byte(commits) {
-			if got, err := durable.Store.Redeem(t.Context(), authz.Family{i + 1}, g.ID, [16]byte{1}, storetest.Now()); got != authz.Redeemed || err != nil {
+			if got, err := durable.Store.Redeem(t.Context(), store.Redeem{Code: authz.Family{i + 1}, GrantID: g.ID, Attempt: [16]byte{1}}, storetest.Now()); got != authz.Redeemed || err != nil {
 				t.Fatal(got, err)
 			}
 		}

@@ -58,7 +58,7 @@ func TestFaultsInRedeem(t *testing.T) {
 		var first authz.Redemption
 		return flow{
 			do: func() (err error) {
-				first, err = w.Store.Redeem(t.Context(), code, grant.ID, [16]byte{1}, storetest.Now())
+				first, err = w.Store.Redeem(t.Context(), store.Redeem{Code: code, GrantID: grant.ID, Attempt: [16]byte{1}}, storetest.Now())
 				return err
 			},
 			check: func(t *testing.T, err error) {
@@ -73,7 +73,7 @@ func TestFaultsInRedeem(t *testing.T) {
 				}
 				var last authz.Redemption
 				for i := range byte(3) {
-					if last, err = w.Store.Redeem(t.Context(), code, grant.ID, [16]byte{2 + i}, storetest.Now()); err != nil {
+					if last, err = w.Store.Redeem(t.Context(), store.Redeem{Code: code, GrantID: grant.ID, Attempt: [16]byte{2 + i}}, storetest.Now()); err != nil {
 						t.Fatal(err)
 					}
 					if last == authz.Redeemed {
@@ -102,7 +102,7 @@ func TestRedeemFindsItsOwnCommit(t *testing.T) {
 		}{{faultdb.FailedButApplied, true}, {faultdb.Failed, false}} {
 			code := authz.Family{byte(i + 1)}
 			w.Faults.Fail(1, tc.outcome, faultdb.Commit)
-			got, err := w.Store.Redeem(t.Context(), code, g.ID, [16]byte{7}, storetest.Now())
+			got, err := w.Store.Redeem(t.Context(), store.Redeem{Code: code, GrantID: g.ID, Attempt: [16]byte{7}}, storetest.Now())
 			if (err == nil) != tc.ok || tc.ok != (got == authz.Redeemed) {
 				t.Errorf("outcome %d: %v, %v", tc.outcome, got, err)
 			}
@@ -112,7 +112,7 @@ func TestRedeemFindsItsOwnCommit(t *testing.T) {
 		}
 		// One that lost cannot mistake the winner's row for its own.
 		w.Faults.Fail(1, faultdb.FailedButApplied, faultdb.Commit)
-		if got, err := w.Store.Redeem(t.Context(), authz.Family{1}, g.ID, [16]byte{8}, storetest.Now()); err == nil || got == authz.Redeemed {
+		if got, err := w.Store.Redeem(t.Context(), store.Redeem{Code: authz.Family{1}, GrantID: g.ID, Attempt: [16]byte{8}}, storetest.Now()); err == nil || got == authz.Redeemed {
 			t.Errorf("a replay whose commit is unknown: %v, %v", got, err)
 		}
 	})

@@ -148,10 +148,21 @@ func (s *Store) RemoveGrant(ctx context.Context, accountID, grantID int64, by au
 	})
 }
 
+// Redeem is an attempt to redeem a code.
+type Redeem struct {
+	Code    authz.Family
+	GrantID int64
+	// Attempt names it, so that an attempt whose outcome was unknown finds itself.
+	Attempt [16]byte
+	// Rotating: the family's refresh tokens are good for one use each.
+	Rotating bool
+}
+
 // Redeem lets exactly one caller win the code. Losing ends the family that the
 // code started, in the same transaction. When the outcome of the commit is
 // unknown, the row is read back: it names the attempt that made it.
-func (s *Store) Redeem(ctx context.Context, code authz.Family, grantID int64, attempt [16]byte, now time.Time) (authz.Redemption, error) {
+func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Redemption, error) {
+	code, grantID, attempt := r.Code, r.GrantID, r.Attempt
 	var result authz.Redemption
 	err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `INSERT INTO redemptions (code, attempt, expires_at) SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM grants WHERE id = $4) ON CONFLICT DO NOTHING`,
@@ -161,6 +172,11 @@ func (s *Store) Redeem(ctx context.Context, code authz.Family, grantID int64, at
 		}
 		if rows == 1 {
 			result = authz.Redeemed
+			if r.Rotating {
+				if _, err := t.Exec(ctx, `INSERT INTO families (grant_id, family, step, stepped_at) VALUES ($1, $2, 0, $3)`, grantID, code[:], micros(now)); err != nil {
+					return err
+				}
+			}
 			return t.expire(ctx, "redemptions", "code", "expires_at", micros(now))
 		}
 		var accountID, profileID int64
@@ -173,11 +189,10 @@ func (s *Store) Redeem(ctx context.Context, code authz.Family, grantID int64, at
 			return err
 		}
 		result = authz.Replayed
-		rows, err = t.Exec(ctx, `INSERT INTO ended_families (grant_id, family, ended_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, grantID, code[:], micros(now))
-		if err != nil || rows == 0 {
+		ended, err := t.endFamily(ctx, grantID, code, now)
+		if err != nil || !ended {
 			return err
 		}
-		t.changed(GrantChanged, grantID)
 		return t.event(ctx, audit.By{At: now}, audit.Event{Kind: audit.FamilyEnded, AccountID: accountID, ProfileID: profileID})
 	})
 	if errors.Is(err, sqldb.ErrOutcomeUnknown) {
@@ -187,6 +202,24 @@ func (s *Store) Redeem(ctx context.Context, code authz.Family, grantID int64, at
 		return 0, err
 	}
 	return result, nil
+}
+
+// EndFamily ends the tokens of one family of a grant, if the grant is still there.
+func (s *Store) EndFamily(ctx context.Context, grantID int64, family authz.Family, now time.Time) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		_, err := t.endFamily(ctx, grantID, family, now)
+		return err
+	})
+}
+
+// endFamily reports whether it was this call that ended the family.
+func (t *tx) endFamily(ctx context.Context, grantID int64, family authz.Family, now time.Time) (bool, error) {
+	rows, err := t.Exec(ctx, `INSERT INTO ended_families (grant_id, family, ended_at) SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM grants WHERE id = $1) ON CONFLICT DO NOTHING`,
+		grantID, family[:], micros(now))
+	if rows > 0 {
+		t.changed(GrantChanged, grantID)
+	}
+	return rows > 0, err
 }
 
 func (s *Store) settle(ctx context.Context, code authz.Family, attempt [16]byte, cause error) (authz.Redemption, error) {

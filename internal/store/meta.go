@@ -237,6 +237,11 @@ func (s *Store) Reseal(ctx context.Context, by audit.By) (int, error) {
 		if err != nil {
 			return err
 		}
+		n, err = s.resealSigningKeys(ctx, t)
+		count += n
+		if err != nil {
+			return err
+		}
 		// Servers read the keys again, and with them the key file: from then on
 		// they seal with the new key too.
 		t.changed(KeysChanged, 0)

@@ -9,19 +9,20 @@ import (
 	"gatelodge/internal/sqldb"
 )
 
-const profileColumns = `id, developer_id, client_key, application_key, name, description, privacy_url, logo, created_at, updated_at, last_used_at, suspended_at, version`
+const profileColumns = `id, developer_id, client_key, application_key, name, description, privacy_url, logo, created_at, updated_at, last_used_at, suspended_at, kind, id_token_alg, implicit, version`
 
 func scanProfile(row scanner, more ...any) (registry.SecurityProfile, error) {
 	var p registry.SecurityProfile
 	var client, application, logo []byte
-	var created, updated, used, suspended int64
+	var created, updated, used, suspended, implicit int64
 	err := row.Scan(append([]any{&p.ID, &p.DeveloperID, &client, &application, &p.Name, &p.Description, &p.PrivacyURL, &logo,
-		&created, &updated, &used, &suspended, &p.Version}, more...)...)
+		&created, &updated, &used, &suspended, &p.Settings.Kind, &p.Settings.IDTokenAlg, &implicit, &p.Version}, more...)...)
 	if err != nil {
 		return p, notFound(err)
 	}
 	p.CreatedAt, p.UpdatedAt = fromMicros(created), fromMicros(updated)
 	p.LastUsedAt, p.SuspendedAt = fromMicros(used), fromMicros(suspended)
+	p.Settings.Implicit = implicit != 0
 	if err := fixed(p.Client[:], client, "profiles.client_key"); err != nil {
 		return p, err
 	}
@@ -47,6 +48,7 @@ type LogoChange struct {
 type NewProfile struct {
 	DeveloperID int64
 	Form        registry.ProfileForm
+	Settings    registry.Settings
 	Logo        LogoChange
 	ReturnURLs  []registry.ReturnURL
 	// Secret is the value of the first client secret.
@@ -59,7 +61,10 @@ func (s *Store) CreateProfile(ctx context.Context, n NewProfile, by audit.By) (r
 		ID: s.ids.next(by.At), DeveloperID: n.DeveloperID,
 		Client: registry.NewClientKey(), Application: registry.NewApplicationKey(),
 		Name: n.Form.Name, Description: n.Form.Description, PrivacyURL: n.Form.PrivacyURL, Logo: n.Logo.Hash,
-		CreatedAt: by.At, UpdatedAt: by.At, Version: 1, ReturnURLs: n.ReturnURLs,
+		CreatedAt: by.At, UpdatedAt: by.At, Version: 1, Settings: n.Settings, ReturnURLs: n.ReturnURLs,
+	}
+	if p.Settings.IDTokenAlg == "" {
+		p.Settings.IDTokenAlg = registry.DefaultIDTokenAlg
 	}
 	secret, sealed, err := s.sealSecret(n.Secret, by.At)
 	if err != nil {
@@ -70,9 +75,9 @@ func (s *Store) CreateProfile(ctx context.Context, n NewProfile, by audit.By) (r
 		if err := t.putLogo(ctx, n.Logo); err != nil {
 			return err
 		}
-		if _, err := t.Exec(ctx, `INSERT INTO profiles (`+profileColumns+`, search_text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12)`,
+		if _, err := t.Exec(ctx, `INSERT INTO profiles (`+profileColumns+`, search_text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12, $13, $14, $15)`,
 			p.ID, p.DeveloperID, p.Client[:], p.Application[:], p.Name, p.Description, p.PrivacyURL, logoColumn(p.Logo),
-			micros(by.At), micros(by.At), p.Version, searchText(p.Name, p.Description)); err != nil {
+			micros(by.At), micros(by.At), int64(p.Settings.Kind), p.Settings.IDTokenAlg, flag(p.Settings.Implicit), p.Version, searchText(p.Name, p.Description)); err != nil {
 			return err
 		}
 		if err := t.insertSecret(ctx, p.ID, secret, sealed); err != nil {
@@ -232,6 +237,27 @@ func (s *Store) SaveWebSettings(ctx context.Context, developerID, id, version in
 		t.changed(ProfileChanged, id)
 		return t.event(ctx, by, audit.Event{Kind: audit.WebSettingsChanged, ProfileID: id})
 	})
+}
+
+// SaveSettings saves the Settings form over version, or answers ErrStale.
+func (s *Store) SaveSettings(ctx context.Context, developerID, id, version int64, n registry.Settings, by audit.By) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, `UPDATE profiles SET kind = $1, id_token_alg = $2, implicit = $3, updated_at = $4, version = version + 1 WHERE id = $5 AND developer_id = $6 AND version = $7`,
+			int64(n.Kind), n.IDTokenAlg, flag(n.Implicit), micros(by.At), id, developerID, version)
+		if err := need(rows, err, ErrStale); err != nil {
+			return err
+		}
+		t.changed(ProfileChanged, id)
+		return t.event(ctx, by, audit.Event{Kind: audit.SettingsChanged, ProfileID: id, Detail: n.Kind.Name()})
+	})
+}
+
+// flag is a yes or no as both databases keep it.
+func flag(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 func (t *tx) insertURL(ctx context.Context, table string, profileID int64, position int, value, note string) error {

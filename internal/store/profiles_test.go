@@ -35,6 +35,7 @@ func TestCreateProfile(t *testing.T) {
 			ID: made.ID, DeveloperID: d.ID, Client: made.Client, Application: made.Application,
 			Name: "Reports", Description: "Downloads", PrivacyURL: "https://example.com/p", Logo: registry.LogoHash{1},
 			CreatedAt: now, UpdatedAt: now, Version: 1,
+			Settings:   registry.Settings{IDTokenAlg: "RS256"},
 			ReturnURLs: []registry.ReturnURL{{Value: "https://example.com/b", Note: "live"}, {Value: "https://example.com/a"}},
 			Secrets:    []registry.ClientSecret{{ID: made.Secrets[0].ID, Digest: registry.Digest("value"), CreatedAt: now}},
 		}
@@ -279,6 +280,42 @@ func TestSetProfileSuspended(t *testing.T) {
 		events, err := w.Store.ProfileEvents(t.Context(), p.ID, 9)
 		if diff := cmp.Diff([]audit.Kind{audit.ProfileResumed, audit.ProfileSuspended, audit.ProfileCreated}, kinds(events)); diff != "" || err != nil {
 			t.Errorf("events: %v (-want +got)\n%s", err, diff)
+		}
+	})
+}
+
+// TestSaveSettings: the kind, the algorithm of ID tokens and the implicit grant are
+// kept, and nobody saves over another's change.
+func TestSaveSettings(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, w *storetest.World) {
+		ctx := t.Context()
+		_, d := w.Developer(t, "dev@example.com")
+		_, stranger := w.Developer(t, "other@example.com")
+		p, _ := w.Profile(t, d.ID, "Reports")
+		kept, _ := w.Profile(t, d.ID, "Others")
+		want := registry.Settings{Kind: registry.Native, IDTokenAlg: "ES256", Implicit: true}
+		wantErr(t, "a stranger's", w.Store.SaveSettings(ctx, stranger.ID, p.ID, 1, want, storetest.By(0)), store.ErrStale)
+		if err := w.Store.SaveSettings(ctx, d.ID, p.ID, 1, want, storetest.By(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		wantErr(t, "over another change", w.Store.SaveSettings(ctx, d.ID, p.ID, 1, registry.Settings{}, storetest.By(0)), store.ErrStale)
+		got, _, err := w.Store.ProfileByID(ctx, p.ID)
+		if diff := cmp.Diff(want, got.Settings); diff != "" || err != nil || got.Version != 2 || !got.UpdatedAt.Equal(storetest.Now().Add(time.Hour)) {
+			t.Errorf("version %d of %v, %v (-want +got)\n%s", got.Version, got.UpdatedAt, err, diff)
+		}
+		if other, _, err := w.Store.ProfileByID(ctx, kept.ID); err != nil || other.Settings != kept.Settings || other.Version != 1 {
+			t.Errorf("another profile has %+v, %v", other.Settings, err)
+		}
+		events, err := w.Store.ProfileEvents(ctx, p.ID, 9)
+		if err != nil || events[0].Kind != audit.SettingsChanged || events[0].Detail != "native" {
+			t.Errorf("in the log: %+v, %v", events, err)
+		}
+		made, err := w.Store.CreateProfile(ctx, store.NewProfile{DeveloperID: d.ID, Form: registry.ProfileForm{Name: "New"}, Settings: want, Secret: "value"}, storetest.By(0))
+		if err != nil || made.Settings != want {
+			t.Errorf("made with %+v, %v", made.Settings, err)
+		}
+		if got, _, err := w.Store.ProfileByClient(ctx, made.Client); err != nil || got.Settings != want {
+			t.Errorf("made, and read with %+v, %v", got.Settings, err)
 		}
 	})
 }

@@ -1,0 +1,63 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gatelodge/internal/audit"
+	"gatelodge/internal/authz"
+	"gatelodge/internal/sqldb"
+)
+
+// Rotate uses step of a family's refresh token up. One caller moves the family to
+// the next step; whoever comes with the same step within [authz.RotationGrace]
+// gets the same successor; any other reuse ends the family.
+func (s *Store) Rotate(ctx context.Context, grantID int64, family authz.Family, step uint32, now time.Time) (authz.Rotation, error) {
+	var result authz.Rotation
+	err := s.write(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, `UPDATE families SET step = step + 1, stepped_at = $1 WHERE grant_id = $2 AND family = $3 AND step = $4
+			AND NOT EXISTS (SELECT 1 FROM ended_families AS e WHERE e.grant_id = $2 AND e.family = $3)`, micros(now), grantID, family[:], int64(step))
+		if err != nil {
+			return err
+		}
+		if rows == 1 {
+			result = authz.Rotated
+			return nil
+		}
+		var at, steppedAt int64
+		err = t.QueryRow(ctx, `SELECT step, stepped_at FROM families WHERE grant_id = $1 AND family = $2
+			AND NOT EXISTS (SELECT 1 FROM ended_families AS e WHERE e.grant_id = $1 AND e.family = $2)`, grantID, family[:]).Scan(&at, &steppedAt)
+		switch {
+		case errors.Is(err, sqldb.ErrNoRows):
+			result = authz.FamilyGone
+			return nil
+		case err != nil:
+			return err
+		case at == int64(step)+1 && now.Sub(fromMicros(steppedAt)) <= authz.RotationGrace:
+			result = authz.Rotated
+			return nil
+		}
+		result = authz.Reused
+		var accountID, profileID int64
+		if err := t.QueryRow(ctx, `SELECT account_id, profile_id FROM grants WHERE id = $1`, grantID).Scan(&accountID, &profileID); err != nil {
+			return err
+		}
+		ended, err := t.endFamily(ctx, grantID, family, now)
+		if err != nil || !ended {
+			return err
+		}
+		return t.event(ctx, audit.By{At: now}, audit.Event{Kind: audit.TokenReused, AccountID: accountID, ProfileID: profileID})
+	})
+	if err != nil {
+		return 0, err
+	}
+	return result, nil
+}
+
+// FamilyStep is the step that a family's refresh token is at, or ErrNotFound.
+func (s *Store) FamilyStep(ctx context.Context, grantID int64, family authz.Family) (uint32, error) {
+	var step int64
+	err := s.db.QueryRow(ctx, `SELECT step FROM families WHERE grant_id = $1 AND family = $2`, grantID, family[:]).Scan(&step)
+	return uint32(step), notFound(err)
+}
