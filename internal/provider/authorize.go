@@ -65,6 +65,7 @@ func (p *Provider) redirectError(w http.ResponseWriter, r *http.Request, e *reje
 		oauth.Pair{Name: "error_description", Value: e.cause.Description},
 		oauth.Pair{Name: "state", Value: e.state},
 		oauth.Pair{Name: "error", Value: string(e.cause.Code)},
+		oauth.Pair{Name: "iss", Value: p.issuerFor(e.dialect)},
 	))
 }
 

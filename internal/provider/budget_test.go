@@ -39,5 +39,28 @@ func TestStatementBudget(t *testing.T) {
 				}
 			}
 		}
+		page := singlePage(w)
+		_, rotating := family(t, page, user)
+		openID := app.Redeem(sim.Standard, user.Code(app, sim.Standard, "scope", "openid"))
+		for name, tt := range map[string]struct {
+			do     func() sim.Answer
+			budget faultdb.Counts
+		}{
+			"rotating refresh":      {func() sim.Answer { return rotate(page, rotating) }, faultdb.Counts{Execs: 1, Begins: 1, Commits: 1}},
+			"refresh with ID token": {func() sim.Answer { return app.Refresh(sim.Standard, openID.Text("refresh_token")) }, faultdb.Counts{}},
+			"client credentials":    {func() sim.Answer { return w.Post("/oauth2/token", clientCredentials(app)) }, faultdb.Counts{}},
+			"introspection":         {func() sim.Answer { return introspect(w, app, openID.Text("access_token")) }, faultdb.Counts{}},
+			"userinfo": {func() sim.Answer {
+				return w.Get("/oauth2/userinfo", "Authorization", "Bearer "+openID.Text("access_token"))
+			}, faultdb.Counts{}},
+		} {
+			w.DB.Reset()
+			if got := tt.do(); got.Status != http.StatusOK {
+				t.Fatalf("%s: %v", name, got)
+			}
+			if counts := w.DB.Counts(); counts != tt.budget {
+				t.Errorf("%s costs %+v, budget %+v", name, counts, tt.budget)
+			}
+		}
 	})
 }

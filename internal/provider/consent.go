@@ -9,6 +9,7 @@ import (
 
 	"gatelodge/internal/account"
 	"gatelodge/internal/oauth"
+	"gatelodge/internal/oidc"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/session"
 	"gatelodge/internal/store"
@@ -46,6 +47,9 @@ func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, q *reques
 		Name: q.profile.Name, LogoURL: q.profile.Logo.Path(), Publisher: developer.Company, PrivacyURL: q.profile.PrivacyURL,
 		Host: q.redirect.Host(), Account: *u.Badge(),
 		SwitchURL: session.SignInPath + "?" + url.Values{"continue": {r.URL.RequestURI()}}.Encode(),
+	}
+	if c.Host == "" {
+		c.OwnScheme = q.redirect.Scheme()
 	}
 	for _, name := range q.Scope {
 		s, ok := p.Scopes.Lookup(name)
@@ -90,11 +94,17 @@ func (p *Provider) shown(s registry.Scope, a *account.Account) []string {
 // the whole chain of redirects to form-action, the application's own included.
 func allowLeaving(w http.ResponseWriter, to oauth.RedirectURI) {
 	sources := []string{"https:", "http://localhost:*", "http://127.0.0.1:*"}
-	if to.Scheme() == "http" {
+	switch to.Scheme() {
+	case "https":
+	case "http":
 		// Loopback addresses that a host source cannot name, such as [::1].
 		if host, err := url.Parse(to.String()); err == nil && !slices.Contains([]string{"localhost", "127.0.0.1"}, host.Hostname()) {
 			sources = append(sources, "http:")
 		}
+	default:
+		// A native application's own (RFC 8252 section 7.1). Registration lets nothing
+		// through that a browser acts upon itself.
+		sources = append(sources, to.Scheme()+":")
 	}
 	web.AllowFormAction(w, sources...)
 }
@@ -125,7 +135,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return p.showConsent(w, r, q, u, http.StatusUnprocessableEntity, "Choose Allow or Cancel.")
 	}
-	if q.prompts("login") && u.Session.AuthenticatedAt.Before(q.startedAt) {
+	if oidc.Reauthenticate(q.prompt, q.maxAge, u.Session.AuthenticatedAt, q.startedAt, p.Now()) {
 		return p.toSignIn(w, r, q)
 	}
 	if form.Get("account") != strconv.FormatInt(u.Account.ID, 10) {
@@ -156,5 +166,5 @@ func (p *Provider) allow(w http.ResponseWriter, r *http.Request, q *request, u s
 	}
 	// The code covers what was left ticked now, though an older consent may have
 	// been wider (login-with-amazon.md section 4, "result").
-	return p.finish(w, r, q, &g, allowed)
+	return p.finish(w, r, q, u, &g, allowed)
 }

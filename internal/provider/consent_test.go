@@ -53,6 +53,9 @@ func TestCancel(t *testing.T) {
 	for name, d := range dialects {
 		page := consentPage(t, user, app, app.AuthorizeURL(d)).Press("Cancel")
 		want := app.ReturnURL + "?error_description=Access%20not%20permitted.&state=s%20t%26a%3Dte&error=access_denied"
+		if d == sim.Standard {
+			want += "&iss=" + url.QueryEscape(w.Issuer)
+		}
 		if page.URL.String() != want {
 			t.Errorf("%s: Cancel leads to\n%s, want\n%s", name, page.URL, want)
 		}

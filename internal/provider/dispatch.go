@@ -9,6 +9,7 @@ import (
 
 	"gatelodge/internal/authz"
 	"gatelodge/internal/oauth"
+	"gatelodge/internal/oidc"
 	"gatelodge/internal/session"
 	"gatelodge/internal/store"
 )
@@ -19,13 +20,16 @@ func (p *Provider) dispatch(w http.ResponseWriter, r *http.Request, q *request) 
 	u, err := p.Sessions.Current(r)
 	switch {
 	case errors.Is(err, session.ErrNone), errors.Is(err, session.ErrExpired):
-		if q.prompts("none") {
+		if q.prompt.Has(oidc.PromptNone) {
 			return p.turnAway(w, r, q.reject(&oauth.Error{Code: oauth.LoginRequired, Description: "The user is not signed in"}))
 		}
 		return p.toSignIn(w, r, q)
 	case err != nil:
 		return err
-	case q.prompts("login") && u.Session.AuthenticatedAt.Before(q.startedAt):
+	case oidc.Reauthenticate(q.prompt, q.maxAge, u.Session.AuthenticatedAt, q.startedAt, p.Now()):
+		if q.prompt.Has(oidc.PromptNone) {
+			return p.turnAway(w, r, q.reject(&oauth.Error{Code: oauth.LoginRequired, Description: "The user has to sign in again"}))
+		}
 		return p.toSignIn(w, r, q)
 	}
 	grant, err := p.View.GrantFor(r.Context(), u.Account.ID, q.profile.ID)
@@ -36,12 +40,12 @@ func (p *Provider) dispatch(w http.ResponseWriter, r *http.Request, q *request) 
 	d := authz.Decide(ask)
 	switch {
 	case d.Skip && grant != nil && grant.Scopes.ContainsAll(d.Scopes):
-		return p.finish(w, r, q, grant, d.Scopes)
+		return p.finish(w, r, q, u, grant, d.Scopes)
 	case d.Skip:
 		// Login with Amazon never asks for profile:user_id alone; the grant is
 		// made all the same, so that the user can see it and take it back.
 		return p.allow(w, r, q, u, d.Scopes)
-	case q.prompts("none"):
+	case q.prompt.Has(oidc.PromptNone):
 		return p.turnAway(w, r, q.reject(&oauth.Error{Code: oauth.ConsentRequired, Description: "The user has to be asked for consent"}))
 	case r.URL.Path != consentPath:
 		to, err := p.seal(w, r, q)
@@ -55,7 +59,7 @@ func (p *Provider) dispatch(w http.ResponseWriter, r *http.Request, q *request) 
 }
 
 func (q *request) reject(e *oauth.Error) *rejection {
-	return &rejection{cause: e, profile: q.profile, redirect: q.redirect, state: q.State}
+	return &rejection{cause: e, profile: q.profile, redirect: q.redirect, state: q.State, dialect: q.dialect}
 }
 
 // toSignIn sends the browser to sign in and back to the dispatcher's page.
@@ -70,10 +74,13 @@ func (p *Provider) toSignIn(w http.ResponseWriter, r *http.Request, q *request) 
 
 // finish gives the application its code (RFC 6749 section 4.1.2). Nothing is
 // written: the code is a sealed value.
-func (p *Provider) finish(w http.ResponseWriter, r *http.Request, q *request, g *authz.Grant, scopes oauth.ScopeSet) error {
+func (p *Provider) finish(w http.ResponseWriter, r *http.Request, q *request, u session.User, g *authz.Grant, scopes oauth.ScopeSet) error {
 	now := p.Now()
-	payload := authz.NewCode(g.ID, scopes, q.dialect, q.redirect.String(), q.Challenge, now).AppendBinary(make([]byte, 0, 80))
-	code, _, err := p.View.Keys().SealCode(now, payload)
+	payload := authz.NewCode(g.ID, scopes, q.dialect, q.redirect.String(), q.Challenge, now)
+	if p.asksIDToken(scopes) {
+		payload.AuthTime, payload.Nonce = u.Session.AuthenticatedAt, q.nonce
+	}
+	code, _, err := p.View.Keys().SealCode(now, payload.AppendBinary(make([]byte, 0, 80)))
 	if err != nil {
 		return err
 	}
@@ -81,8 +88,18 @@ func (p *Provider) finish(w http.ResponseWriter, r *http.Request, q *request, g 
 		oauth.Pair{Name: "code", Value: code},
 		oauth.Pair{Name: "state", Value: q.State},
 		oauth.Pair{Name: "scope", Value: strings.Join(p.granted(q, scopes), " ")},
+		oauth.Pair{Name: "iss", Value: p.issuerFor(q.dialect)},
 	))
 	return nil
+}
+
+// issuerFor is the parameter iss of an authorization response (RFC 9207): clients of
+// Login with Amazon do not know it.
+func (p *Provider) issuerFor(d oauth.Dialect) string {
+	if d == oauth.Standard {
+		return p.Issuer
+	}
+	return ""
 }
 
 // granted names what was granted, in the order and with the names that the

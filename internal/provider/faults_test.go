@@ -163,3 +163,70 @@ func TestReadFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstKeyFaults: the first ID token needs a key that has to be made first. A
+// database that fails then costs nobody the code.
+func TestFirstKeyFaults(t *testing.T) {
+	for n := 1; ; n++ {
+		w := sim.New(t)
+		app := w.NewApplication()
+		app.Set(signedBy("ES256"))
+		code := w.SignUp("Ada Lovelace").Code(app, sim.Standard, "scope", "openid")
+		w.DB.Reset()
+		w.DB.Fail(n, faultdb.Failed, faultdb.Exec, faultdb.Begin, faultdb.Commit)
+		first := app.Redeem(sim.Standard, code)
+		done := w.DB.Pending()
+		w.DB.Reset()
+		checkExchange(t, w, n, first)
+		second := app.Redeem(sim.Standard, code)
+		if first.Status != http.StatusOK && (second.Status != http.StatusOK || second.Text("id_token") == "") {
+			t.Errorf("call %d: %v, and then %v", n, first, second)
+		}
+		if done {
+			if n < 9 {
+				t.Errorf("only %d calls were failed", n-1)
+			}
+			return
+		}
+	}
+}
+
+// TestOpenIDReadFaults fails the reads of the resources of OpenID Connect and of
+// introspection on a cold server: never a claim that the token is bad.
+func TestOpenIDReadFaults(t *testing.T) {
+	cfg := sqldbtest.Config(t, sqldb.SQLite)
+	keys := t.TempDir() + "/keys"
+	w := sim.NewWith(t, sim.Options{Database: cfg, KeyFile: keys})
+	app := w.NewApplication()
+	user := w.SignUp("Ada Lovelace")
+	given := app.Redeem(sim.Standard, user.Code(app, sim.Standard, "scope", "openid"))
+	page := singlePage(w)
+	_, rotating := family(t, page, user)
+	for n := 1; n <= 5; n++ {
+		for name, ask := range map[string]func(w *sim.World) sim.Answer{
+			"userinfo": func(w *sim.World) sim.Answer {
+				return w.Get("/oauth2/userinfo", "Authorization", "Bearer "+given.Text("access_token"))
+			},
+			"jwks":                func(w *sim.World) sim.Answer { return w.Get("/oauth2/jwks") },
+			"access token":        func(w *sim.World) sim.Answer { return introspect(w, app, given.Text("access_token")) },
+			"refresh token":       func(w *sim.World) sim.Answer { return introspect(w, app, given.Text("refresh_token")) },
+			"rotating token":      func(w *sim.World) sim.Answer { return introspect(w, page, rotating) },
+			"client credentials":  func(w *sim.World) sim.Answer { return w.Post("/oauth2/token", clientCredentials(app)) },
+			"refresh of an ID":    func(w *sim.World) sim.Answer { return app.In(w).Refresh(sim.Standard, given.Text("refresh_token")) },
+			"discovery":           func(w *sim.World) sim.Answer { return w.Get("/.well-known/openid-configuration") },
+			"revocation, unknown": func(w *sim.World) sim.Answer { return revoke(w, app, "gl_rt_x") },
+		} {
+			cold := sim.NewWith(t, sim.Options{Database: cfg, KeyFile: keys})
+			cold.DB.Fail(n, faultdb.Failed)
+			got := ask(cold)
+			failed := got.Status == http.StatusServiceUnavailable && got.Text("error") == "temporarily_unavailable" && got.Header.Get("Retry-After") != ""
+			if got.Status != http.StatusOK && !failed || got.Body == `{"active":false}` {
+				t.Errorf("%s, call %d: %v", name, n, got)
+			}
+			cold.DB.Reset()
+			if got := ask(cold); got.Status != http.StatusOK {
+				t.Errorf("%s afterwards: %v", name, got)
+			}
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"gatelodge/internal/authz"
 	"gatelodge/internal/oauth"
 	"gatelodge/internal/seal"
+	"gatelodge/internal/signing"
 	"gatelodge/internal/store"
 )
 
@@ -52,10 +53,18 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	if err := p.liveAccount(ctx, grant.AccountID); err != nil {
 		return issue{}, orFailed(err, bad("The user’s account has ended or is disabled."))
 	}
+	scopes := grant.Effective(code.Scopes)
+	if p.asksIDToken(scopes) {
+		// Nothing that can fail may come after the code has been used up.
+		if err := p.View.ReadyToSign(ctx, signing.Algorithm(x.client.Settings.IDTokenAlg), x.now); err != nil {
+			return issue{}, err
+		}
+	}
 	family := authz.Family(id)
 	var attempt [16]byte
 	rand.Read(attempt[:])
-	result, err := p.Store.Redeem(ctx, family, grant.ID, attempt, x.now)
+	rotating := x.method == oauth.AuthNone && x.client.Settings.Kind.Public() && code.Dialect == oauth.Standard
+	result, err := p.Store.Redeem(ctx, store.Redeem{Code: family, GrantID: grant.ID, Attempt: attempt, Rotating: rotating}, x.now)
 	if err != nil {
 		return issue{}, err
 	}
@@ -66,14 +75,16 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	default:
 		return issue{}, bad("The user has taken back what was allowed since the code was made.")
 	}
-	given := issue{grantID: grant.ID, family: family, scopes: grant.Effective(code.Scopes), dialect: code.Dialect}
+	given := issue{grantID: grant.ID, family: family, scopes: scopes, dialect: code.Dialect,
+		account: grant.AccountID, authTime: code.AuthTime, nonce: code.Nonce}
 	if code.Dialect == oauth.Standard {
 		given.scope = strings.Join(p.Scopes.Names(given.scopes), " ")
 	}
-	// A client without a secret gets no refresh token (login-with-amazon.md section 7).
-	if x.method != oauth.AuthNone {
+	// Login with Amazon gives an application without a secret no refresh token
+	// (login-with-amazon.md section 7); on the standard path it is good for one use.
+	if x.method != oauth.AuthNone || rotating {
 		given.refresh, err = NewRefreshToken(p.View, authz.RefreshToken{
-			GrantID: grant.ID, Family: family, Scopes: given.scopes, Dialect: code.Dialect, IssuedAt: x.now,
+			GrantID: grant.ID, Family: family, Scopes: given.scopes, Dialect: code.Dialect, Rotating: rotating, IssuedAt: x.now,
 		})
 	}
 	return given, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"gatelodge/internal/authz"
 	"gatelodge/internal/oauth"
@@ -11,41 +12,23 @@ import (
 	"gatelodge/internal/store"
 )
 
-// refresh is the refresh token grant (RFC 6749 section 6) of clients with a
-// secret: they get the same refresh token back each time, and nothing is written.
+// refresh is the refresh token grant (RFC 6749 section 6). Clients with a secret
+// get the same refresh token back each time, and nothing is written; the tokens of
+// clients without one are good for one use each.
 func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 	bad := func(reason string) error { return oauth.InvalidRefreshToken().Because(reason) }
-	if x.method == oauth.AuthNone {
-		return issue{}, oauth.ClientAuthenticationFailed().Because("A refresh token is only taken together with the client secret.")
-	}
 	text := x.request.RefreshToken
-	sealed, ok := cutTokenPrefix(text, refreshPrefixes)
-	if !ok {
-		return issue{}, bad("What was sent is not a refresh token.")
-	}
-	plain, err := p.View.Open(ctx, seal.Refresh, sealed)
-	if errors.Is(err, seal.ErrInvalid) || errors.Is(err, seal.ErrUnknownKey) {
-		return issue{}, bad("The refresh token is not one that was given out here.")
-	}
-	if err != nil {
-		return issue{}, err
-	}
-	token, err := authz.ParseRefreshToken(plain)
-	if err != nil {
-		return issue{}, err
-	}
-	grant, err := p.View.Grant(ctx, token.GrantID)
-	if errors.Is(err, store.ErrNotFound) {
-		return issue{}, bad("The user has taken back what was allowed.")
-	}
+	token, grant, err := p.openRefreshToken(ctx, text)
 	if err != nil {
 		return issue{}, err
 	}
 	switch {
+	case x.method == oauth.AuthNone && !(token.Rotating && x.client.Settings.Kind.Public()):
+		return issue{}, oauth.ClientAuthenticationFailed().Because("This refresh token is only taken together with the client secret.")
 	case grant.ProfileID != x.client.ID:
 		return issue{}, bad("The refresh token was given to another application.")
 	case !grant.Live(token.Family):
-		return issue{}, bad("The code that this refresh token comes from was used twice, so its tokens were ended.")
+		return issue{}, bad("The tokens that this refresh token belongs to were ended: its code was used twice, or the application revoked them.")
 	}
 	if err := p.liveAccount(ctx, grant.AccountID); err != nil {
 		return issue{}, orFailed(err, bad("The user’s account has ended or is disabled."))
@@ -64,11 +47,62 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 	if scopes.Empty() {
 		return issue{}, bad("Nothing is left of what the user allowed.")
 	}
-	given := issue{grantID: grant.ID, family: token.Family, scopes: scopes, dialect: token.Dialect, refresh: text}
+	if token.Rotating {
+		if text, err = p.rotate(ctx, token, x.now); err != nil {
+			return issue{}, err
+		}
+	}
+	given := issue{grantID: grant.ID, family: token.Family, scopes: scopes, dialect: token.Dialect, refresh: text, account: grant.AccountID}
 	if token.Dialect == oauth.Standard {
 		given.scope = strings.Join(p.Scopes.Names(scopes), " ")
 	}
 	return given, nil
+}
+
+// rotate uses the token up and gives its successor (RFC 9700 section 4.14.2). It
+// comes last: a refused request must not cost the client its token.
+func (p *Provider) rotate(ctx context.Context, t authz.RefreshToken, now time.Time) (string, error) {
+	result, err := p.Store.Rotate(ctx, t.GrantID, t.Family, t.Step, now)
+	switch {
+	case err != nil:
+		return "", err
+	case result == authz.Reused:
+		return "", oauth.InvalidRefreshToken().Because("The refresh token was used before. Its family was ended, since two parties have had it.")
+	case result != authz.Rotated:
+		return "", oauth.InvalidRefreshToken().Because("The tokens that this refresh token belongs to were ended.")
+	}
+	t.Step++
+	return NewRefreshToken(p.View, t)
+}
+
+// openRefreshToken reads a refresh token and the grant that it hangs on; whether
+// they are still good is for the caller to see. Its refusals are *oauth.Error.
+func (p *Provider) openRefreshToken(ctx context.Context, text string) (token authz.RefreshToken, grant *authz.Grant, err error) {
+	bad := func(reason string) (authz.RefreshToken, *authz.Grant, error) {
+		return token, nil, oauth.InvalidRefreshToken().Because(reason)
+	}
+	sealed, ok := cutPrefix(text, standardRefresh, amazonRefresh)
+	if !ok {
+		return bad("What was sent is not a refresh token.")
+	}
+	plain, err := p.View.Open(ctx, seal.Refresh, sealed)
+	if errors.Is(err, seal.ErrInvalid) || errors.Is(err, seal.ErrUnknownKey) {
+		return bad("The refresh token is not one that was given out here.")
+	}
+	if err != nil {
+		return token, nil, err
+	}
+	if token, err = authz.ParseRefreshToken(plain); err != nil {
+		return token, nil, err
+	}
+	if !strings.HasPrefix(text, refreshPrefix(token.Dialect)) {
+		return bad("The refresh token is not one that was given out here.")
+	}
+	grant, err = p.View.Grant(ctx, token.GrantID)
+	if errors.Is(err, store.ErrNotFound) {
+		return bad("The user has taken back what was allowed.")
+	}
+	return token, grant, err
 }
 
 // errAccountEnded says that nobody stands behind a grant any more.

@@ -43,6 +43,8 @@ type Provider struct {
 	pages *web.Pages
 	// silent is what Login with Amazon never asks consent for.
 	silent oauth.ScopeSet
+	// openID is the scope that asks for an ID token.
+	openID oauth.ScopeSet
 	facts  *limit.Limiter
 	cookie string
 }
@@ -63,6 +65,7 @@ func New(o Options) (*Provider, error) {
 		p.cookie = "__Host-" + p.cookie
 	}
 	p.silent, _ = o.Scopes.Parse([]string{"profile:user_id"})
+	p.openID, _ = o.Scopes.Parse([]string{registry.OpenID})
 	p.facts = limit.New(limit.Rate{Burst: 60, Every: time.Second})
 	return p, nil
 }

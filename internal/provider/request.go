@@ -17,6 +17,7 @@ import (
 
 	"gatelodge/internal/authz"
 	"gatelodge/internal/oauth"
+	"gatelodge/internal/oidc"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/seal"
 	"gatelodge/internal/store"
@@ -33,19 +34,14 @@ type request struct {
 	redirect oauth.RedirectURI
 	// essential and voluntary are the scopes asked for (login-with-amazon.md section 4).
 	essential, voluntary oauth.ScopeSet
-	startedAt            time.Time
+	// Of OpenID Connect Core section 3.1.2.1.
+	prompt    oidc.Prompt
+	maxAge    oidc.MaxAge
+	nonce     string
+	startedAt time.Time
 }
 
 func (q *request) requested() oauth.ScopeSet { return q.essential.Union(q.voluntary) }
-
-func (q *request) prompts(what string) bool {
-	for _, p := range q.Prompt {
-		if p == what {
-			return true
-		}
-	}
-	return false
-}
 
 // rejection is an error of an authorization request that may be sent to the
 // return URL, because that is known to be good.
@@ -54,6 +50,7 @@ type rejection struct {
 	profile  *registry.SecurityProfile
 	redirect oauth.RedirectURI
 	state    string
+	dialect  oauth.Dialect
 }
 
 func (e *rejection) Error() string { return e.cause.Error() }
@@ -90,7 +87,7 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	if perr != nil {
 		return nil, &unsafeTarget{cause: perr, profile: profile, clientID: clientID}
 	}
-	redirect, err := registry.MatchReturnURL(profile.ReturnURLs, sent)
+	redirect, err := registry.MatchReturnURL(profile.Settings.Kind, profile.ReturnURLs, sent)
 	if m, ok := errors.AsType[*registry.ReturnURLMismatch](err); ok {
 		return nil, &unsafeTarget{cause: oauth.InvalidParameter("redirect_uri").Because(m.Words), profile: profile, clientID: clientID, mismatch: m}
 	}
@@ -98,16 +95,31 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 		return nil, err
 	}
 	reject := func(e *oauth.Error) error {
-		return &rejection{cause: e, profile: profile, redirect: redirect, state: params.Value("state")}
+		return &rejection{cause: e, profile: profile, redirect: redirect, state: params.Value("state"), dialect: d}
 	}
 	if !profile.SuspendedAt.IsZero() {
 		return nil, reject(oauth.NotAuthorized().Because("The operator has suspended this security profile."))
+	}
+	if !profile.Settings.Kind.May(oauth.GrantAuthorizationCode) {
+		return nil, reject(oauth.NotAuthorized().Because("A security profile of the kind “service” acts for itself and never for a user."))
 	}
 	parsed, perr := oauth.ParseAuthorizationRequest(params, d)
 	if perr != nil {
 		return nil, reject(perr)
 	}
-	q := &request{AuthorizationRequest: parsed, values: values, dialect: d, profile: profile, redirect: redirect, startedAt: p.Now()}
+	if perr := p.refuseObjects(values, parsed.Scope); perr != nil {
+		return nil, reject(perr)
+	}
+	q := &request{
+		AuthorizationRequest: parsed, values: values, dialect: d, profile: profile, redirect: redirect,
+		nonce: params.Value("nonce"), startedAt: p.Now(),
+	}
+	if q.prompt, perr = oidc.ParsePrompt(parsed.Prompt); perr != nil {
+		return nil, reject(perr)
+	}
+	if q.maxAge, perr = oidc.ParseMaxAge(params.Value("max_age")); perr != nil {
+		return nil, reject(perr)
+	}
 	for _, name := range parsed.Scope {
 		scope, ok := p.Scopes.Lookup(name)
 		if !ok {
@@ -126,16 +138,34 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	return q, nil
 }
 
-func (p *Provider) scopeNames() string {
-	var names []string
-	for s := range p.Scopes.All() {
-		names = append(names, s.Name)
+// refuseObjects refuses request objects, which are not read here: OpenID Connect
+// wants that said (Core sections 6.1 and 6.2), while to OAuth alone they are
+// parameters like others that it does not know.
+func (p *Provider) refuseObjects(values url.Values, scope []string) *oauth.Error {
+	asked, _ := p.Scopes.Parse(scope)
+	switch {
+	case !p.asksIDToken(asked):
+		return nil
+	case values.Get("request") != "":
+		return &oauth.Error{Code: oauth.RequestNotSupported, Description: "The parameter request is not supported"}
+	case values.Get("request_uri") != "":
+		return &oauth.Error{Code: oauth.RequestURINotSupported, Description: "The parameter request_uri is not supported"}
 	}
-	return strings.Join(names, ", ")
+	return nil
+}
+
+func (p *Provider) scopeNames() string { return strings.Join(p.scopeList(), ", ") }
+
+// anyAppMayAnswer reports whether the code goes to whichever program on the user's
+// device has taken the scheme or the port. What was allowed before was then perhaps
+// not for the one that asks now: RFC 8252 section 8.6 has the user asked each time.
+func (q *request) anyAppMayAnswer() bool {
+	return q.profile.Settings.Kind == registry.Native && q.redirect.Scheme() != "https"
 }
 
 func (q *request) ask(g *authz.Grant, silent oauth.ScopeSet) authz.Ask {
-	a := authz.Ask{Dialect: q.dialect, Essential: q.essential, Voluntary: q.voluntary, Silent: silent, Renew: q.prompts("consent")}
+	a := authz.Ask{Dialect: q.dialect, Essential: q.essential, Voluntary: q.voluntary, Silent: silent,
+		Renew: q.prompt.Has(oidc.PromptConsent) || q.prompt.Has(oidc.PromptSelectAccount) || q.anyAppMayAnswer()}
 	if g != nil {
 		a.Grant = *g
 	}

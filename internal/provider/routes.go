@@ -3,6 +3,7 @@ package provider
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"gatelodge/internal/oauth"
@@ -31,12 +32,29 @@ func (p *Provider) Routes(mux *http.ServeMux) {
 	mux.Handle("POST "+consentPath, p.Kit.Browser(p.decide))
 
 	mux.Handle(standardToken, p.Kit.API(p.tokenEndpoint(oauth.Standard)))
+	mux.Handle("/.well-known/openid-configuration", p.only(p.metadata, http.MethodGet, http.MethodHead))
+	mux.Handle("/.well-known/oauth-authorization-server", p.only(p.metadata, http.MethodGet, http.MethodHead))
+	mux.Handle("/oauth2/jwks", p.only(p.jwks, http.MethodGet, http.MethodHead))
+	mux.Handle("/oauth2/userinfo", p.only(p.userInfo, http.MethodGet, http.MethodPost))
+	mux.Handle("/oauth2/introspect", p.only(p.introspect, http.MethodPost))
+	mux.Handle("/oauth2/revoke", p.only(p.revoke, http.MethodPost))
 	for _, auth := range spellings("auth") {
 		mux.Handle("/"+auth+"/", p.Kit.API(p.amazonAPI))
 	}
 	mux.Handle("GET /user/profile", p.Kit.API(p.userProfile))
 	mux.Handle("GET /ap/user/profile", p.Kit.API(p.oldUserProfile))
 	mux.Handle("GET /oauth2/clients/{client_id}", p.Kit.API(p.clientFacts))
+}
+
+// only serves some methods and answers all others in JSON, as applications expect.
+func (p *Provider) only(h web.Handler, methods ...string) http.Handler {
+	return p.Kit.API(func(w http.ResponseWriter, r *http.Request) error {
+		if !slices.Contains(methods, r.Method) {
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+			return p.writeError(w, r, http.StatusMethodNotAllowed, &oauth.Error{Code: oauth.InvalidRequest, Description: "Only " + strings.Join(methods, " and ") + " is supported"})
+		}
+		return h(w, r)
+	})
 }
 
 // spellings gives a word of lower-case letters in every mix of upper and lower

@@ -40,6 +40,10 @@ type issue struct {
 	refresh string
 	// scope is the text of the parameter scope, "" to leave it out.
 	scope string
+	// account, authTime and nonce are of the ID token, where the scopes ask for one.
+	account  int64
+	authTime time.Time
+	nonce    string
 }
 
 // tokenEndpoint is RFC 6749 section 3.2 on the path of one dialect.
@@ -51,44 +55,40 @@ func (p *Provider) tokenEndpoint(path oauth.Dialect) func(http.ResponseWriter, *
 		}
 		x := &exchange{path: path, now: p.Now()}
 		given, err := p.exchange(r, x)
-		if err == nil {
-			return p.answer(w, r, x, given)
+		if err != nil {
+			return p.turnBack(w, r, x, err)
 		}
-		if e, ok := errors.AsType[*oauth.Error](err); ok {
-			p.refuse(r, x.client, audit.Refusal{Endpoint: r.URL.Path, Code: string(e.Code), Words: words(e)})
-			if e.Code == oauth.InvalidClient && r.Header.Get("Authorization") != "" {
-				// RFC 6749 section 5.2: the scheme that the client used.
-				w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
-			}
-			return p.writeError(w, r, e.Status(), e)
-		}
+		return p.answer(w, r, x, given)
+	}
+}
+
+// turnBack answers the error of an application's request.
+func (p *Provider) turnBack(w http.ResponseWriter, r *http.Request, x *exchange, err error) error {
+	e, ok := errors.AsType[*oauth.Error](err)
+	if !ok {
 		return p.unavailable(w, r, err)
 	}
+	p.refuse(r, x.client, audit.Refusal{Endpoint: r.URL.Path, Code: string(e.Code), Words: words(e)})
+	if e.Code == oauth.InvalidClient && r.Header.Get("Authorization") != "" {
+		// RFC 6749 section 5.2: the scheme that the client used.
+		w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
+	}
+	return p.writeError(w, r, e.Status(), e)
 }
 
 // exchange runs the phases, the same for every grant.
 func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
-	// 1. Parse, once.
-	values, err := tokenValues(r, x.path)
+	params, err := p.identify(r, x)
 	if err != nil {
 		return issue{}, err
 	}
-	params := oauth.ParseParams(values)
-	credentials, perr := oauth.ParseClientCredentials(r.Header.Values("Authorization"), params)
+	request, perr := oauth.ParseTokenRequest(params)
 	if perr != nil {
 		return issue{}, perr
 	}
-	// 2. Authenticate the client. Whatever fails from here on, a code that was
-	// sent along is not used up by it.
-	if err := p.authenticate(r.Context(), x, credentials); err != nil {
-		return issue{}, err
-	}
-	if x.request, perr = oauth.ParseTokenRequest(params); perr != nil {
-		return issue{}, perr
-	}
-	// 3. Check what the client may do.
-	if !x.client.SuspendedAt.IsZero() {
-		return issue{}, oauth.NotAuthorized().Because("The operator has suspended this security profile.")
+	x.request = request
+	if !x.client.Settings.Kind.May(request.GrantType) {
+		return issue{}, oauth.NotAuthorized().Because("The kind of this security profile does not allow grant_type " + string(request.GrantType) + ".")
 	}
 	// 4. Run the grant.
 	switch x.request.GrantType {
@@ -96,9 +96,35 @@ func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
 		return p.redeem(r.Context(), x)
 	case oauth.GrantRefreshToken:
 		return p.refresh(r.Context(), x)
+	case oauth.GrantClientCredentials:
+		return p.clientCredentials(x)
 	default:
 		return issue{}, oauth.NotAuthorized()
 	}
+}
+
+// identify is the first three phases, which every endpoint for applications has.
+func (p *Provider) identify(r *http.Request, x *exchange) (oauth.Params, error) {
+	// 1. Parse, once.
+	values, err := tokenValues(r, x.path)
+	if err != nil {
+		return oauth.Params{}, err
+	}
+	params := oauth.ParseParams(values)
+	credentials, perr := oauth.ParseClientCredentials(r.Header.Values("Authorization"), params)
+	if perr != nil {
+		return params, perr
+	}
+	// 2. Authenticate the client. Whatever fails from here on, a code that was
+	// sent along is not used up by it.
+	if err := p.authenticate(r.Context(), x, credentials); err != nil {
+		return params, err
+	}
+	// 3. Check what the client may do.
+	if !x.client.SuspendedAt.IsZero() {
+		return params, oauth.NotAuthorized().Because("The operator has suspended this security profile.")
+	}
+	return params, nil
 }
 
 // maxTokenBody bounds a token request: everything that has a place in it is small.

@@ -18,13 +18,36 @@ import (
 	"gatelodge/internal/web"
 )
 
-// Prefixes tell the kinds of token apart (contract.md, "Shapes"), by dialect.
-var (
-	accessPrefixes  = map[oauth.Dialect]string{oauth.Standard: "gl_at_", oauth.LoginWithAmazon: "Atza|"}
-	refreshPrefixes = map[oauth.Dialect]string{oauth.Standard: "gl_rt_", oauth.LoginWithAmazon: "Atzr|"}
+// Prefixes tell the kinds of token apart (contract.md, "Shapes").
+const (
+	standardAccess  = "gl_at_"
+	standardRefresh = "gl_rt_"
+	amazonAccess    = "Atza|"
+	amazonRefresh   = "Atzr|"
+	amazonClient    = "Atc|"
 )
 
-func cutTokenPrefix(text string, prefixes map[oauth.Dialect]string) (string, bool) {
+func accessPrefix(t authz.AccessToken) string {
+	switch {
+	case t.Dialect == oauth.Standard:
+		return standardAccess
+	case t.ClientOnly():
+		return amazonClient
+	default:
+		return amazonAccess
+	}
+}
+
+func refreshPrefix(d oauth.Dialect) string {
+	if d == oauth.Standard {
+		return standardRefresh
+	}
+	return amazonRefresh
+}
+
+// cutPrefix takes off whichever of the prefixes the token has: every check accepts
+// the tokens of both dialects.
+func cutPrefix(text string, prefixes ...string) (string, bool) {
 	for _, prefix := range prefixes {
 		if sealed, ok := strings.CutPrefix(text, prefix); ok {
 			return sealed, true
@@ -34,13 +57,17 @@ func cutTokenPrefix(text string, prefixes map[oauth.Dialect]string) (string, boo
 }
 
 func (p *Provider) newAccessToken(t authz.AccessToken) (string, error) {
-	text, err := p.View.Keys().Seal([]byte(accessPrefixes[t.Dialect]), seal.Access, t.IssuedAt, t.AppendBinary(make([]byte, 0, 64)))
+	text, err := p.View.Keys().Seal([]byte(accessPrefix(t)), seal.Access, t.IssuedAt, t.AppendBinary(make([]byte, 0, 64)))
 	return string(text), err
 }
 
 // NewRefreshToken makes the text of a refresh token.
 func NewRefreshToken(view *live.View, t authz.RefreshToken) (string, error) {
-	text, err := view.Keys().Seal([]byte(refreshPrefixes[t.Dialect]), seal.Refresh, t.IssuedAt, t.AppendBinary(make([]byte, 0, 64)))
+	sealed := view.Keys().Seal
+	if t.Rotating {
+		sealed = view.Keys().SealSame
+	}
+	text, err := sealed([]byte(refreshPrefix(t.Dialect)), seal.Refresh, t.IssuedAt, t.AppendBinary(make([]byte, 0, 64)))
 	return string(text), err
 }
 
@@ -52,6 +79,7 @@ type tokenAnswer struct {
 	TokenType    string `json:"token_type"`
 	ExpiresIn    int    `json:"expires_in"`
 	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
 	Scope        string `json:"scope,omitempty"`
 }
 
@@ -64,10 +92,16 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, x *exchange, g
 	if err != nil {
 		return err
 	}
+	idToken := ""
+	if p.asksIDToken(given.scopes) {
+		if idToken, err = p.newIDToken(r.Context(), x, given, access); err != nil {
+			return p.unavailable(w, r, err)
+		}
+	}
 	p.View.Used(x.client.ID, x.secret, given.grantID, x.now)
 	return writeJSON(w, http.StatusOK, tokenAnswer{
 		AccessToken: access, TokenType: "bearer", ExpiresIn: int(authz.AccessTokenLifetime / time.Second),
-		RefreshToken: given.refresh, Scope: given.scope,
+		RefreshToken: given.refresh, IDToken: idToken, Scope: given.scope,
 	})
 }
 
@@ -84,7 +118,7 @@ type bearer struct {
 // *oauth.Error; they are the same whatever the reason.
 func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (bearer, error) {
 	bad := oauth.InvalidAccessToken()
-	sealed, ok := cutTokenPrefix(text, accessPrefixes)
+	sealed, ok := cutPrefix(text, standardAccess, amazonAccess, amazonClient)
 	if !ok {
 		return bearer{}, bad
 	}
@@ -99,7 +133,8 @@ func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (
 	if b.token, err = authz.ParseAccessToken(plain); err != nil {
 		return bearer{}, err
 	}
-	if b.token.Expired(now) {
+	// A token has one spelling: the prefix belongs to what is sealed.
+	if b.token.Expired(now) || !strings.HasPrefix(text, accessPrefix(b.token)) {
 		return bearer{}, bad
 	}
 	gone := func(err error) (bearer, error) {
@@ -163,11 +198,16 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	if err != nil {
 		return err
 	}
+	return writeBody(w, status, body)
+}
+
+// writeBody writes JSON that is not to be kept by anybody on the way.
+func writeBody(w http.ResponseWriter, status int, body []byte) error {
 	h := w.Header()
 	h.Set("Content-Type", "application/json;charset=UTF-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")
 	w.WriteHeader(status)
-	_, err = w.Write(body)
+	_, err := w.Write(body)
 	return err
 }

@@ -93,6 +93,25 @@ func (w *World) register(owner account.Account, returnURLs []string) *Applicatio
 	return a
 }
 
+// Become changes what kind of application it is.
+func (a *Application) Become(k registry.Kind) {
+	a.world.t.Helper()
+	a.Set(func(s *registry.Settings) { s.Kind = k })
+}
+
+// Set changes the application's settings.
+func (a *Application) Set(change func(*registry.Settings)) {
+	a.world.t.Helper()
+	p, _, err := a.world.Store.ProfileByID(a.world.t.Context(), a.Profile.ID)
+	if err != nil {
+		a.world.t.Fatal(err)
+	}
+	change(&p.Settings)
+	if err := a.world.Store.SaveSettings(a.world.t.Context(), p.DeveloperID, p.ID, p.Version, p.Settings, a.by()); err != nil {
+		a.world.t.Fatal(err)
+	}
+}
+
 // In gives the application in another world on the same database: a replica.
 func (a *Application) In(w *World) *Application {
 	replica := *a

@@ -1,0 +1,32 @@
+package provider
+
+import (
+	"strings"
+
+	"gatelodge/internal/oauth"
+)
+
+// clientCredentials is the grant of RFC 6749 section 4.4: a token that stands for
+// the application alone. There is never a refresh token with it.
+func (p *Provider) clientCredentials(x *exchange) (issue, error) {
+	if x.method == oauth.AuthNone {
+		return issue{}, oauth.ClientAuthenticationFailed().Because("Client credentials need the client secret.")
+	}
+	if len(x.request.Scope) == 0 {
+		if x.path == oauth.LoginWithAmazon {
+			return issue{}, oauth.MissingParameter("scope").Because("Login with Amazon's client credentials name a scope.")
+		}
+		return issue{dialect: x.path}, nil
+	}
+	var scopes oauth.ScopeSet
+	for _, name := range x.request.Scope {
+		s, ok := p.Scopes.Lookup(name)
+		if !ok || !s.WithoutUser {
+			e := oauth.InvalidParameter("scope").Because("The scope " + name + " cannot be had without a user.")
+			e.Code = oauth.InvalidScope
+			return issue{}, e
+		}
+		scopes = scopes.With(s.Number)
+	}
+	return issue{scopes: scopes, dialect: x.path, scope: strings.Join(p.Scopes.Names(scopes), " ")}, nil
+}

@@ -1,0 +1,93 @@
+package provider
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/registry"
+	"gatelodge/internal/store"
+)
+
+// introspection is what RFC 7662 section 2.2 tells of a token that is good.
+type introspection struct {
+	Active    bool   `json:"active"`
+	Scope     string `json:"scope,omitempty"`
+	ClientID  string `json:"client_id,omitempty"`
+	TokenType string `json:"token_type,omitempty"`
+	Subject   string `json:"sub,omitempty"`
+	Issuer    string `json:"iss,omitempty"`
+	ExpiresAt int64  `json:"exp,omitempty"`
+	IssuedAt  int64  `json:"iat,omitempty"`
+}
+
+// introspect is RFC 7662 for the application that a token was given to. To anybody
+// else every token is inactive, so that nothing is learned of others' tokens.
+func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) error {
+	x := &exchange{path: oauth.Standard, now: p.Now()}
+	params, err := p.identify(r, x)
+	if err == nil && x.method == oauth.AuthNone {
+		// CVE-2026-92288: introspection is for callers that have proved who they are.
+		err = oauth.ClientAuthenticationFailed().Because("Introspection needs the client secret.")
+	}
+	if err == nil && params.Value("token") == "" {
+		err = oauth.MissingParameter("token")
+	}
+	if err != nil {
+		return p.turnBack(w, r, x, err)
+	}
+	answer, err := p.inspect(r, x.client, params.Value("token"))
+	if _, refused := errors.AsType[*oauth.Error](err); refused {
+		return writeJSON(w, http.StatusOK, introspection{})
+	}
+	if err != nil {
+		return p.unavailable(w, r, err)
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+func (p *Provider) inspect(r *http.Request, client *registry.SecurityProfile, text string) (introspection, error) {
+	if _, ok := cutPrefix(text, standardRefresh, amazonRefresh); ok {
+		return p.inspectRefresh(r, client, text)
+	}
+	b, err := p.checkToken(r.Context(), text, p.Now())
+	if err != nil || b.profile.ID != client.ID {
+		return introspection{}, err
+	}
+	answer := p.describe(b.profile, b.scopes)
+	answer.TokenType, answer.ExpiresAt, answer.IssuedAt = "bearer", b.token.ExpiresAt.Unix(), b.token.IssuedAt.Unix()
+	answer.Subject = answer.ClientID
+	if b.account != nil {
+		answer.Subject = p.userID(client, b.account.ID)
+	}
+	return answer, nil
+}
+
+func (p *Provider) inspectRefresh(r *http.Request, client *registry.SecurityProfile, text string) (introspection, error) {
+	token, grant, err := p.openRefreshToken(r.Context(), text)
+	if err != nil || grant.ProfileID != client.ID || !grant.Live(token.Family) || grant.Effective(token.Scopes).Empty() {
+		return introspection{}, err
+	}
+	if err := p.liveAccount(r.Context(), grant.AccountID); err != nil {
+		return introspection{}, orFailed(err, oauth.InvalidRefreshToken())
+	}
+	if token.Rotating {
+		step, err := p.Store.FamilyStep(r.Context(), token.GrantID, token.Family)
+		if errors.Is(err, store.ErrNotFound) || err == nil && step != token.Step {
+			return introspection{}, nil // it was used
+		}
+		if err != nil {
+			return introspection{}, err
+		}
+	}
+	answer := p.describe(client, grant.Effective(token.Scopes))
+	answer.IssuedAt, answer.Subject = token.IssuedAt.Unix(), p.userID(client, grant.AccountID)
+	return answer, nil
+}
+
+func (p *Provider) describe(client *registry.SecurityProfile, scopes oauth.ScopeSet) introspection {
+	return introspection{
+		Active: true, Scope: strings.Join(p.Scopes.Names(scopes), " "), ClientID: p.Namespace.ClientID(client.Client), Issuer: p.Issuer,
+	}
+}

@@ -1,0 +1,128 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/oidc"
+	"gatelodge/internal/signing"
+)
+
+// asksIDToken reports whether the scopes ask for an ID token (OpenID Connect Core
+// section 3.1.2.1).
+func (p *Provider) asksIDToken(scopes oauth.ScopeSet) bool { return scopes.ContainsAll(p.openID) }
+
+// newIDToken signs the ID token that goes with an access token (Core sections
+// 3.1.3.3 and 12.2). What scopes tell of a user is told by UserInfo.
+func (p *Provider) newIDToken(ctx context.Context, x *exchange, given issue, access string) (string, error) {
+	claims, err := oidc.IDToken{
+		Issuer: p.Issuer, Audience: p.Namespace.ClientID(x.client.Client),
+		IssuedAt: x.now, ExpiresAt: x.now.Add(signing.MaxLifetime), AuthTime: given.authTime, Nonce: given.nonce,
+		AtHash: oidc.AtHash(access), User: oidc.User{Subject: p.userID(x.client, given.account)},
+	}.Claims()
+	if err != nil {
+		return "", err
+	}
+	return p.View.SignJWT(ctx, signing.Algorithm(x.client.Settings.IDTokenAlg), signing.IDToken, claims, x.now)
+}
+
+// userInfo is the UserInfo endpoint (Core section 5.3). The token is taken from the
+// Authorization header or from a form, never from the address.
+func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) error {
+	var params oauth.Params
+	if r.Method == http.MethodPost && r.Header.Get("Content-Type") != "" {
+		values, err := tokenValues(r, oauth.Standard)
+		if err != nil {
+			return p.bearerError(w, r, err)
+		}
+		params = oauth.ParseParams(values)
+	}
+	text, perr := oauth.ParseBearer(r.Header.Values("Authorization"), nil, params)
+	if perr != nil {
+		return p.bearerError(w, r, perr)
+	}
+	if text == "" {
+		// RFC 6750 section 3.1: a request without a token gets a bare challenge.
+		w.Header().Set("WWW-Authenticate", `Bearer`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return nil
+	}
+	now := p.Now()
+	b, err := p.checkToken(r.Context(), text, now)
+	if err != nil {
+		return p.bearerError(w, r, err)
+	}
+	if b.account == nil || !p.asksIDToken(b.scopes) {
+		return p.bearerError(w, r, &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token does not have the scope openid"})
+	}
+	var release oidc.ClaimSet
+	for _, name := range p.Scopes.Names(b.scopes) {
+		release |= oidc.ScopeClaims(name)
+	}
+	email := p.Email.Released(*b.account)
+	body, err := oidc.User{
+		Subject: p.userID(b.profile, b.account.ID), Name: b.account.Name, Email: email, EmailVerified: email != "",
+		PostalCode: b.account.PostalCode, UpdatedAt: b.account.UpdatedAt,
+	}.UserInfo(release)
+	if err != nil {
+		return err
+	}
+	p.used(b, now)
+	return writeBody(w, http.StatusOK, body)
+}
+
+// bearerError answers at a protected resource (RFC 6750 section 3).
+func (p *Provider) bearerError(w http.ResponseWriter, r *http.Request, err error) error {
+	e, ok := err.(*oauth.Error)
+	if !ok {
+		return p.unavailable(w, r, err)
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer error="`+string(e.Code)+`", error_description="`+e.Description+`"`)
+	return p.writeError(w, r, e.BearerStatus(), e)
+}
+
+// jwks publishes the keys that verify what is signed here (RFC 7517 section 5).
+func (p *Provider) jwks(w http.ResponseWriter, r *http.Request) error {
+	keys, err := p.View.JWKS(r.Context(), p.Now())
+	if err != nil {
+		return p.unavailable(w, r, err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/jwk-set+json")
+	h.Set("Cache-Control", "public, max-age=3600") // far below signing.PublishAhead
+	h.Set("Access-Control-Allow-Origin", "*")
+	_, err = w.Write(keys)
+	return err
+}
+
+// metadata describes the server (RFC 8414, OpenID Connect Discovery section 4). It
+// promises what is there and nothing else.
+func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) error {
+	m := oidc.Provider{
+		Issuer: p.Issuer, Documentation: p.Issuer + "/help",
+		Scopes: p.scopeList(), SigningAlgorithms: []string{string(signing.RS256), string(signing.ES256)},
+	}.Metadata()
+	m.DeviceAuthorizationEndpoint, m.PushedAuthorizationRequestEndpoint, m.EndSessionEndpoint = "", "", ""
+	m.BackChannelLogoutSupported, m.BackChannelLogoutSessionSupported, m.ClaimsParameterSupported = false, false, false
+	m.ResponseModesSupported = []string{"query"}
+	m.ClaimsSupported = slices.DeleteFunc(m.ClaimsSupported, func(name string) bool {
+		return slices.Contains([]string{"acr", "amr", "azp", "sid"}, name)
+	})
+	m.GrantTypesSupported = []string{string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials)}
+	confidential := []string{"client_secret_basic", "client_secret_post"}
+	m.TokenEndpointAuthMethodsSupported = append(confidential[:2:2], "none")
+	m.IntrospectionAuthMethodsSupported = confidential
+	m.RevocationAuthMethodsSupported = m.TokenEndpointAuthMethodsSupported
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	return writeJSON(w, http.StatusOK, m)
+}
+
+func (p *Provider) scopeList() []string {
+	var names []string
+	for s := range p.Scopes.All() {
+		names = append(names, s.Name)
+	}
+	return names
+}

@@ -1,0 +1,68 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"gatelodge/internal/authz"
+	"gatelodge/internal/oauth"
+)
+
+// revoke is RFC 7009. Access tokens and refresh tokens of one family end together:
+// there is no row for each. A token that is no more, or never was, is no error
+// (section 2.2); a failure of the database is (CVE-2020-15223).
+func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) error {
+	x := &exchange{path: oauth.Standard, now: p.Now()}
+	params, err := p.identify(r, x)
+	if err == nil && x.method == oauth.AuthNone && !x.client.Settings.Kind.Public() {
+		// Section 2.1: who has a secret proves it.
+		err = oauth.ClientAuthenticationFailed().Because("Revocation needs the client secret, except for single pages and native apps.")
+	}
+	if err == nil && params.Value("token") == "" {
+		err = oauth.MissingParameter("token")
+	}
+	if err == nil {
+		err = p.endTokens(r.Context(), x, params.Value("token"))
+	}
+	if err != nil {
+		return p.turnBack(w, r, x, err)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func (p *Provider) endTokens(ctx context.Context, x *exchange, text string) error {
+	grantID, family, profileID, err := p.familyOf(ctx, text, x.now)
+	if _, gone := errors.AsType[*oauth.Error](err); gone {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case profileID != x.client.ID:
+		// Section 2.1: the request is refused when the token is another client's.
+		return oauth.NotAuthorized().Because("The token to revoke was given to another application.")
+	case grantID == 0:
+		return &oauth.Error{Code: oauth.UnsupportedTokenType, Description: "Tokens of client credentials end by themselves"}
+	}
+	return p.Store.EndFamily(ctx, grantID, family, x.now)
+}
+
+func (p *Provider) familyOf(ctx context.Context, text string, now time.Time) (grantID int64, family authz.Family, profileID int64, err error) {
+	if _, ok := cutPrefix(text, standardRefresh, amazonRefresh); ok {
+		token, grant, err := p.openRefreshToken(ctx, text)
+		if err != nil {
+			return 0, family, 0, err
+		}
+		return grant.ID, token.Family, grant.ProfileID, nil
+	}
+	b, err := p.checkToken(ctx, text, now)
+	if err != nil {
+		return 0, family, 0, err
+	}
+	return b.token.GrantID, b.token.Family, b.profile.ID, nil
+}
