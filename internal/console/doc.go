@@ -1,6 +1,6 @@
 // Package console owns the developer's pages: the list of security profiles, the
-// form that makes and edits one, its Web Settings with the credentials, and its
-// activity.
+// form that makes and edits one, its Web Settings with the credentials, its
+// Settings, and its activity.
 //
 // A request flows
 //
@@ -18,6 +18,5 @@
 // Two people who edit at once: each form carries a mark of what it was filled
 // with ("seen"). A save over something else than that is not made; the form comes
 // back with both versions and the newer mark, so that a second Save is made
-// knowingly. The two forms of a profile have a mark each and do not disturb one
-// another.
+// knowingly. The forms of a profile have a mark each and do not disturb one another.
 package console

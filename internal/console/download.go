@@ -79,12 +79,12 @@ type variable struct{ Name, Value string }
 
 // handover is what an application needs to know, under the names that both files use.
 func (s *Surface) handover(p registry.SecurityProfile, secret string) []variable {
-	all := []variable{
-		{"CLIENT_ID", s.Namespace.ClientID(p.Client)},
-		{"CLIENT_SECRET", secret},
-		{"AUTHORIZATION_URL", s.Issuer + authorizePath},
-		{"TOKEN_URL", s.Issuer + tokenPath},
+	authorize, token := paths(p.Settings.Kind)
+	all := []variable{{"CLIENT_ID", s.Namespace.ClientID(p.Client)}, {"CLIENT_SECRET", secret}}
+	if p.Settings.Kind == registry.Service {
+		return append(all, variable{"TOKEN_URL", s.Issuer + token}) // no user is sent anywhere
 	}
+	all = append(all, variable{"AUTHORIZATION_URL", s.Issuer + authorize}, variable{"TOKEN_URL", s.Issuer + token})
 	if len(p.ReturnURLs) > 0 {
 		all = append(all, variable{"RETURN_URL", p.ReturnURLs[0].Value})
 	}

@@ -69,7 +69,7 @@ func parsePasted(address string, allowed []registry.ReturnURL) (found pasted, pr
 		return pasted{Code: address, ReturnURL: allowed[0].Value}, ""
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme == "" || u.Host == "" {
+	if err != nil || u.Scheme == "" || u.Host == "" && u.Path == "" { // an app's own scheme has no host
 		return found, "Paste the whole address, from https:// to its end; this one cannot be read."
 	}
 	query, err := url.ParseQuery(u.RawQuery)

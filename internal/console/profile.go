@@ -23,6 +23,7 @@ type tab string
 const (
 	tabGeneral     tab = ""
 	tabWebSettings tab = "/web-settings"
+	tabSettings    tab = "/settings"
 	tabActivity    tab = "/activity"
 )
 
@@ -31,7 +32,7 @@ func newHead(p registry.SecurityProfile, current tab) head {
 	for _, t := range []struct {
 		tab  tab
 		text string
-	}{{tabGeneral, "General"}, {tabWebSettings, "Web Settings"}, {tabActivity, "Activity"}} {
+	}{{tabGeneral, "General"}, {tabWebSettings, "Web Settings"}, {tabSettings, "Settings"}, {tabActivity, "Activity"}} {
 		h.Tabs = append(h.Tabs, web.Tab{Text: t.text, URL: profilePath(p) + string(t.tab), Current: t.tab == current})
 	}
 	return h
@@ -44,6 +45,8 @@ func profilePath(p registry.SecurityProfile) string { return "/console/profiles/
 func webSettingsPath(p registry.SecurityProfile) string {
 	return profilePath(p) + string(tabWebSettings)
 }
+
+func settingsPath(p registry.SecurityProfile) string { return profilePath(p) + string(tabSettings) }
 
 func logoURL(h registry.LogoHash) string {
 	if h == (registry.LogoHash{}) {

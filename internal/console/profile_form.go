@@ -122,6 +122,9 @@ func (s *Surface) preview(v visit, form *web.Form, logo registry.LogoHash, retur
 	if len(returnURLs) > 0 {
 		if u, err := url.Parse(returnURLs[0].Value); err == nil {
 			c.Host = u.Host
+			if c.Host == "" {
+				c.OwnScheme = u.Scheme
+			}
 		}
 	}
 	return c

@@ -32,10 +32,10 @@ func newRefusalView(p registry.SecurityProfile, refusal audit.Refusal) refusalVi
 	if refusal.Sent == "" {
 		return view
 	}
-	if u, err := url.Parse(refusal.Sent); err != nil || u.Scheme == "" || u.Host == "" {
+	if u, err := url.Parse(refusal.Sent); err != nil || u.Scheme == "" || u.Host == "" && !(p.Settings.Kind == registry.Native && u.Path != "") {
 		return view // no return URL
 	}
-	_, err := registry.MatchReturnURL(p.ReturnURLs, refusal.Sent)
+	_, err := registry.MatchReturnURL(p.Settings.Kind, p.ReturnURLs, refusal.Sent)
 	mismatch, ok := errors.AsType[*registry.ReturnURLMismatch](err)
 	if !ok {
 		view.AllowedNow = true

@@ -165,7 +165,7 @@ func (s *Surface) showWebSettingsForm(w http.ResponseWriter, r *http.Request, v 
 	}
 	page.Added = len(p.ReturnURLs)
 	returnURLList.fill(page.Form.Values, page.Added, value, "")
-	if _, problem := registry.ParseReturnURL(value); problem != nil {
+	if _, problem := registry.ParseReturnURL(p.Settings.Kind, value); problem != nil {
 		page.Form.Suggest(returnURLList.ValueField(page.Added), problem.Message, problem.Suggestion)
 	}
 	return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, page, &web.Flash{
@@ -187,11 +187,15 @@ func (s *Surface) showWebSettingsTyped(w http.ResponseWriter, r *http.Request, v
 
 func (s *Surface) renderWebSettingsForm(w http.ResponseWriter, r *http.Request, v visit, status int, p registry.SecurityProfile, page webSettingsForm, flash *web.Flash) error {
 	page.Head, page.Path, page.Back = newHead(p, tabWebSettings), webSettingsPath(p), webSettingsPath(p)
+	rule, check := "Where the browser goes once the user has decided. An https address of your own, or https://localhost if you have none; http only for localhost, 127.0.0.1 and [::1]. Requests must name exactly one of these, character by character.", "return-url"
+	if p.Settings.Kind == registry.Native {
+		rule, check = "Where the browser goes once the user has decided: http://127.0.0.1/callback, on whatever port the app listens; a scheme of the app’s own, such as com.example.app:/callback, which is a domain name of yours turned around; or an https address that the system opens the app for. Requests must name exactly one of these; only the port may differ, and only with http.", "native-return-url"
+	}
 	page.Lists = []listView{
 		{
-			urlList: returnURLList, Form: page.Form, Title: labelReturnURLs, Singular: "return URL", Short: "URL", Check: "return-url", Another: "Add another",
+			urlList: returnURLList, Form: page.Form, Title: labelReturnURLs, Singular: "return URL", Short: "URL", Check: check, Another: "Add another",
 			Placeholder: "https://localhost", Added: page.Added,
-			Rule: "Where the browser goes once the user has decided. An https address of your own, or https://localhost if you have none; http only for localhost, 127.0.0.1 and [::1]. Requests must name exactly one of these, character by character.",
+			Rule: rule,
 		},
 		{
 			urlList: originList, Form: page.Form, Title: labelOrigins, Singular: "origin", Short: "origin", Check: "origin", Another: "Add another origin",
@@ -221,15 +225,16 @@ func (s *Surface) saveWebSettings(w http.ResponseWriter, r *http.Request, v visi
 	if pressedRowButton(form) || form.TakeSuggestion() {
 		return s.renderWebSettingsForm(w, r, v, statusOf(form), p, webSettingsForm{Form: form, Added: -1}, nil)
 	}
-	urls, problems := registry.ParseReturnURLs(returnURLList.rows(form))
-	returnURLList.fail(form, problems)
-	origins, problems := registry.ParseAllowedOrigins(asOrigins(originList.rows(form)))
-	originList.fail(form, problems)
-	if !form.OK() {
-		return s.renderWebSettingsForm(w, r, v, http.StatusUnprocessableEntity, p, webSettingsForm{Form: form, Added: -1}, nil)
-	}
 	by := s.Sessions.By(r, v.User, v.now)
 	for range saveAttempts {
+		// Judged at each attempt: the kind may have been changed in between.
+		urls, problems := registry.ParseReturnURLs(p.Settings.Kind, returnURLList.rows(form))
+		returnURLList.fail(form, problems)
+		origins, problems := registry.ParseAllowedOrigins(asOrigins(originList.rows(form)))
+		originList.fail(form, problems)
+		if !form.OK() {
+			return s.renderWebSettingsForm(w, r, v, http.StatusUnprocessableEntity, p, webSettingsForm{Form: form, Added: -1}, nil)
+		}
 		if slices.Equal(urls, p.ReturnURLs) && slices.Equal(origins, p.Origins) {
 			return redirect(w, r, s.savedPath(webSettingsPath(p), p.Version)) // pressed twice
 		}

@@ -58,6 +58,9 @@ func (s *Surface) routes() []route {
 		{"GET " + secret + "/end", s.page(s.showEndSecret)},
 		{"POST " + secret + "/end", s.page(s.endSecret)},
 
+		{"GET " + profile + "/settings", s.page(s.showSettings)},
+		{"POST " + profile + "/settings", s.form(s.saveSettings, s.showSettingsTyped)},
+
 		{"GET " + profile + "/activity", s.page(s.activity)},
 
 		{"GET /logos/{file}", s.Kit.Browser(s.logo)},

@@ -15,33 +15,62 @@ const (
 	profileAPI    = "/user/profile"
 )
 
-// tryView is "Try it": every request of the walk, finished for this profile.
+// The paths of the standards: only there does a client without a secret get refresh
+// tokens.
+const (
+	standardAuthorizePath = "/oauth2/authorize"
+	standardTokenPath     = "/oauth2/token"
+)
+
+// paths are where applications of a kind send their users and their requests.
+func paths(k registry.Kind) (authorize, token string) {
+	if k == registry.Web {
+		return authorizePath, tokenPath
+	}
+	return standardAuthorizePath, standardTokenPath
+}
+
+// tryView is "Try it": every request of the walk, finished for this profile. What a
+// kind of application has no use for is empty.
 type tryView struct {
 	// ReturnURL is the one that is tried, of Others; empty when none is allowed yet.
 	ReturnURL string
 	Chosen    int
 	Others    []registry.ReturnURL
+	Verifier  string
 	Authorize string
 	Secret    string
 	Exchange  string
 	Refresh   string
 	Profile   string
+	Token     string
 }
 
 func (s *Surface) tryIt(p registry.SecurityProfile, chosen int) tryView {
+	if p.Settings.Kind == registry.Service {
+		return tryView{Secret: readSecretCommand, Token: s.tokenCommand(p, "--data grant_type=client_credentials")}
+	}
 	t := tryView{
 		Chosen: chosen, Others: p.ReturnURLs,
-		Secret: readSecretCommand, Refresh: s.refreshCommand(p),
+		Verifier: makeVerifierCommand, Secret: readSecretCommand, Refresh: s.refreshCommand(p),
 		Profile: command("curl", `--header "Authorization: Bearer $ACCESS_TOKEN"`, shellQuote(s.Issuer+profileAPI)),
 	}
 	if len(p.ReturnURLs) == 0 {
 		return t
 	}
 	t.ReturnURL = p.ReturnURLs[chosen].Value
-	t.Authorize = s.Issuer + authorizePath + "?" + url.Values{
+	parameters := url.Values{
 		"client_id": {s.Namespace.ClientID(p.Client)}, "redirect_uri": {t.ReturnURL},
 		"response_type": {"code"}, "scope": {s.profileScope.Name}, "state": {"try-it"},
-	}.Encode()
+	}
+	authorize, _ := paths(p.Settings.Kind)
+	if p.Settings.Kind.Public() {
+		parameters.Set("code_challenge_method", "S256")
+		// The challenge comes last, where the shell puts it.
+		t.Authorize = `echo ` + shellQuote(s.Issuer+authorize+"?"+parameters.Encode()+"&code_challenge=") + `"$CODE_CHALLENGE"`
+	} else {
+		t.Authorize = s.Issuer + authorize + "?" + parameters.Encode()
+	}
 	t.Exchange = s.exchangeCommand(p, t.ReturnURL, `"code=$CODE"`)
 	return t
 }
@@ -50,13 +79,23 @@ func (s *Surface) tryIt(p registry.SecurityProfile, chosen int) tryView {
 // in the shell's history.
 const readSecretCommand = `printf 'Client Secret: ' && read -rs CLIENT_SECRET && echo`
 
+// makeVerifierCommand makes a verifier of 64 characters and its S256 challenge, which
+// is base64url without padding (RFC 7636 sections 4.1 and 4.2).
+const makeVerifierCommand = `CODE_VERIFIER=$(openssl rand -hex 32)
+CODE_CHALLENGE=$(printf %s "$CODE_VERIFIER" | openssl dgst -sha256 -binary | openssl base64 -A | tr '+/' '-_' | tr -d '=')`
+
 // exchangeCommand turns a code into tokens. code is the argument that names it,
 // quoted for the shell.
 func (s *Surface) exchangeCommand(p registry.SecurityProfile, returnURL, code string) string {
-	return s.tokenCommand(p,
+	data := []string{
 		"--data grant_type=authorization_code",
-		"--data-urlencode "+code,
-		"--data-urlencode "+shellQuote("redirect_uri="+returnURL))
+		"--data-urlencode " + code,
+		"--data-urlencode " + shellQuote("redirect_uri="+returnURL),
+	}
+	if p.Settings.Kind.Public() {
+		data = append(data, `--data-urlencode "code_verifier=$CODE_VERIFIER"`)
+	}
+	return s.tokenCommand(p, data...)
 }
 
 func (s *Surface) refreshCommand(p registry.SecurityProfile) string {
@@ -66,10 +105,17 @@ func (s *Surface) refreshCommand(p registry.SecurityProfile) string {
 }
 
 // tokenCommand authenticates with HTTP Basic: curl hides --user from the list of
-// processes, other arguments it does not.
+// processes, other arguments it does not. Applications that cannot keep a secret say
+// who they are, and no more.
 func (s *Surface) tokenCommand(p registry.SecurityProfile, data ...string) string {
-	parts := append([]string{"curl", "--user " + shellQuote(s.Namespace.ClientID(p.Client)+":") + `"$CLIENT_SECRET"`}, data...)
-	return command(append(parts, shellQuote(s.Issuer+tokenPath))...)
+	clientID := s.Namespace.ClientID(p.Client)
+	_, token := paths(p.Settings.Kind)
+	if p.Settings.Kind.Public() {
+		data = append(data, "--data-urlencode "+shellQuote("client_id="+clientID))
+	} else {
+		data = append([]string{"--user " + shellQuote(clientID+":") + `"$CLIENT_SECRET"`}, data...)
+	}
+	return command(append(append([]string{"curl"}, data...), shellQuote(s.Issuer+token))...)
 }
 
 // command puts each part on a line of its own.

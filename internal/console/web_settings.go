@@ -22,6 +22,7 @@ type webSettingsPage struct {
 	Head       head
 	Path       string
 	ClientID   string
+	Kind       registry.Kind
 	Refusal    *web.Flash
 	Secrets    []secretView
 	CanAdd     bool
@@ -58,7 +59,7 @@ func (s *Surface) webSettings(ctx context.Context, v visit, p registry.SecurityP
 		return webSettingsPage{}, err
 	}
 	page := webSettingsPage{
-		Head: newHead(p, tabWebSettings), Path: profilePath(p), ClientID: s.Namespace.ClientID(p.Client),
+		Head: newHead(p, tabWebSettings), Path: profilePath(p), ClientID: s.Namespace.ClientID(p.Client), Kind: p.Settings.Kind,
 		Refusal: refusalNotice(p, refusals, v.now),
 		Secrets: secretViews(p, v.now), CanAdd: p.CanAddSecret(v.now),
 		ReturnURLs: p.ReturnURLs, Origins: p.Origins,

@@ -45,6 +45,7 @@ type Consent struct {
 	PrivacyURL    string
 	Items         []ConsentItem
 	Host          string // where the browser goes next
+	OwnScheme     string // with which it goes to an app on the device, in place of Host
 	Account       AccountBadge
 	SwitchURL     string // "Use another account"
 	// Preview draws it without anything that can be pressed, bound to the

@@ -16,6 +16,10 @@ const checks = {
     || (url.protocol === "http:" && !loopback(url.hostname) ? "Use https://; http:// works for localhost only." : "")
     || (text.includes("#") ? "Leave out the part from # on." : "")
     || (text.includes("*") ? "Wildcards do not work: write each address in full." : ""),
+  // A native app may have a scheme of its own, which has a dot in it.
+  "native-return-url": (text, url) => !url || !url.protocol.includes(".") ? checks["return-url"](text, url)
+    : !/^[^:]+:\/(?!\/)/.test(text) ? `Write exactly one “/” after “${url.protocol}”.`
+    : text.includes("#") ? "Leave out the part from # on." : "",
   "origin": (text, url) => checks["web-url"](text, url)
     || (url.protocol === "http:" && !loopback(url.hostname) ? "Use https://; http:// works for localhost only." : "")
     || (text.replace(/\/$/, "") !== text || url.pathname !== "/" || url.search || url.hash
