@@ -18,7 +18,7 @@ import (
 // Roles in which a name is looked for.
 var (
 	fields    = []string{"textbox", "searchbox", "combobox", "checkbox", "Date", "button"}
-	pressable = []string{"button", "link", "checkbox", "DisclosureTriangle", "tab"}
+	pressable = []string{"button", "link", "checkbox", "DisclosureTriangle", "tab", "radio"}
 )
 
 // element is something on the page that has a role and a name.

@@ -73,6 +73,19 @@ func consoleLooks(t *testing.T, l *looks) {
 	p.sees("In effect here now")
 	l.at(p, "general-saved")
 
+	p.open(general + "/settings")
+	l.chain(p)
+	l.at(p, "settings")
+	other.open(general + "/settings")
+	other.click("Single page")
+	other.press("Save")
+	p.click("Native app")
+	p.pressWith(http.StatusConflict, "Save")
+	l.at(p, "settings-conflict")
+	p.press("Save")
+	p.sees("In effect here now")
+	l.at(p, "settings-saved")
+
 	for _, to := range []string{"/delete", "/code", "/secrets", "/activity"} {
 		p.open(general + to)
 		l.chain(p)

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,6 +13,7 @@ import (
 	"gatelodge/internal/config"
 	"gatelodge/internal/keyring"
 	"gatelodge/internal/live"
+	"gatelodge/internal/signing"
 	"gatelodge/internal/store"
 )
 
@@ -25,9 +28,13 @@ Kinds:
               it was made, when every server has it; refresh tokens stay good.
   encryption  encrypts what is secret in the database. The new one becomes the first
               in the key file, and all is encrypted anew. Servers that have a copy of
-              the file need the new one at once.`,
+              the file need the new one at once.
+  signing     signs ID tokens, one key for each algorithm in use. The new ones are
+              published at once and used a day later, when every application has
+              read them; what the old ones signed stays good. Without any yet, the
+              first of each algorithm are made and used at once.`,
 	}
-	kind := cmd.Flags().String("kind", "", "`kind` of the key: sealing or encryption")
+	kind := cmd.Flags().String("kind", "", "`kind` of the key: sealing, encryption or signing")
 	rotate := administer(cmd, existing, func(ctx context.Context, a *admin) error {
 		switch *kind {
 		case "sealing":
@@ -57,12 +64,50 @@ Kinds:
 			a.out.print("fingerprint", "Key", ring.Fingerprints()[0])
 			return nil
 		case "signing":
-			return fmt.Errorf("there are no signing keys yet: ID tokens come with OpenID Connect")
+			return rotateSigning(ctx, a)
 		default:
-			return usageError{fmt.Errorf("--kind %s: write sealing or encryption", *kind)}
+			return usageError{fmt.Errorf("--kind %s: write sealing, encryption or signing", *kind)}
 		}
 	})
 	return group("key", "Administer keys", rotate)
+}
+
+// rotateSigning follows every algorithm's key by the next.
+func rotateSigning(ctx context.Context, a *admin) error {
+	before, err := a.store.SigningKeys(ctx)
+	if err != nil {
+		return err
+	}
+	view, err := live.New(ctx, a.store, a.issuer, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	inUse := func(alg signing.Algorithm) bool {
+		return slices.ContainsFunc(before, func(k store.SigningKey) bool { return k.Algorithm == string(alg) })
+	}
+	by := a.by()
+	for _, alg := range signing.Algorithms() {
+		if len(before) == 0 || inUse(alg) {
+			if err := view.AddSigningKey(ctx, alg, by); err != nil {
+				return err
+			}
+		}
+	}
+	after, err := a.store.SigningKeys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range after {
+		if slices.ContainsFunc(before, func(old store.SigningKey) bool { return old.ID == k.ID }) {
+			continue
+		}
+		a.out.end()
+		a.out.print("kind", "Kind", "signing")
+		a.out.print("algorithm", "Algorithm", k.Algorithm)
+		a.out.print("id", "Key", k.ID)
+		a.out.print("used_from", "Used from", stamp(k.UsableFrom))
+	}
+	return nil
 }
 
 func newMigrate() *cobra.Command {

@@ -20,22 +20,27 @@ func newProfile() *cobra.Command {
 
 func newProfileCreate() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "create --owner EMAIL --name NAME --description TEXT --privacy-url URL [--return-url URL]... [--scope SCOPE]...",
+		Use:   "create --owner EMAIL --name NAME --description TEXT --privacy-url URL [--kind KIND] [--return-url URL]... [--scope SCOPE]...",
 		Short: "Make a security profile and print its credentials",
 	}
 	owner := cmd.Flags().String("owner", "", "e-mail `address` of a person with a developer account")
 	name := cmd.Flags().String("name", "", "Security Profile Name, a `name` that users see")
 	description := cmd.Flags().String("description", "", "Security Profile Description, a `sentence`")
 	privacy := cmd.Flags().String("privacy-url", "", "Consent Privacy Notice `URL`")
+	kindName := cmd.Flags().String("kind", registry.Web.Name(), "`kind` of application: web, single-page, native or service")
 	returnURLs := cmd.Flags().StringArray("return-url", nil, "an Allowed Return `URL`; may be repeated")
 	scopes := cmd.Flags().StringArray("scope", nil, "a `scope` that the application will ask for, checked to exist; may be repeated")
 	return administer(cmd, existing, func(ctx context.Context, a *admin) error {
+		kind, ok := registry.ParseKind(*kindName)
+		if !ok {
+			return usageError{fmt.Errorf("--kind %s: write web, single-page, native or service", *kindName)}
+		}
 		form, problems := registry.ParseProfileForm(*name, *description, *privacy)
 		var raw []registry.ReturnURL
 		for _, u := range *returnURLs {
 			raw = append(raw, registry.ReturnURL{Value: u})
 		}
-		urls, urlProblems := registry.ParseReturnURLs(raw)
+		urls, urlProblems := registry.ParseReturnURLs(kind, raw)
 		if err := asUsage(append(problems, urlProblems...), *returnURLs); err != nil {
 			return err
 		}
@@ -58,7 +63,9 @@ func newProfileCreate() *cobra.Command {
 			return err
 		}
 		secret := registry.NewClientSecret(a.namespace)
-		p, err := a.store.CreateProfile(ctx, store.NewProfile{DeveloperID: d.ID, Form: form, ReturnURLs: urls, Secret: secret}, a.by())
+		p, err := a.store.CreateProfile(ctx, store.NewProfile{
+			DeveloperID: d.ID, Form: form, Settings: registry.Settings{Kind: kind}, ReturnURLs: urls, Secret: secret,
+		}, a.by())
 		if err != nil {
 			return err
 		}
@@ -139,6 +146,8 @@ func newProfileShow() *cobra.Command {
 	cmd := &cobra.Command{Use: "show CLIENT_ID", Short: "Show a security profile"}
 	return administerOne(cmd, func(ctx context.Context, a *admin, p registry.SecurityProfile) error {
 		a.printProfile(p)
+		a.out.print("kind", "Kind", p.Settings.Kind.Name())
+		a.out.print("id_token_alg", "ID token signature", p.Settings.IDTokenAlg)
 		a.out.print("description", "Description", p.Description)
 		a.out.print("privacy_url", "Privacy notice", p.PrivacyURL)
 		urls := []string{}
