@@ -16,6 +16,10 @@
 // page (refused.go): there is nowhere safe to send it. After that it is a redirect.
 //
 // How a token request flows is the text of token.go, from top to bottom: no grant
-// can forget a phase. Redeeming a code is the one durable statement; everything
-// else is answered from the live view.
+// (grant_*.go) can forget a phase. Redeeming a code is the one durable statement, and
+// a step of a rotating refresh token; everything else is answered from the live view.
+// Introspection and revocation (introspect.go, revoke.go) share its first phases.
+//
+// What tokens open is in resources.go (Login with Amazon) and openid.go (OpenID
+// Connect: UserInfo, ID tokens, discovery, keys).
 package provider
