@@ -117,7 +117,8 @@ func localURL(u *url.URL) string {
 		return "/"
 	}
 	if u.RawQuery != "" {
-		p += "?" + u.RawQuery
+		// A raw "#" would begin a fragment, and the rest would not be sent again.
+		p += "?" + strings.ReplaceAll(u.RawQuery, "#", "%23")
 	}
 	return p
 }

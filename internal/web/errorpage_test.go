@@ -162,7 +162,7 @@ func TestLabelOrder(t *testing.T) {
 
 // FuzzLocalURL: the link that tries again never leaves this origin.
 func FuzzLocalURL(f *testing.F) {
-	for _, s := range []string{"/a?b=c", "//evil.example/", `/\evil.example`, "/%2f%2fevil.example", "https://evil.example/x", "*", "/\t/evil.example"} {
+	for _, s := range []string{"/a?b=c", "//evil.example/", `/\evil.example`, "/%2f%2fevil.example", "https://evil.example/x", "*", "/\t/evil.example", "/?#%"} {
 		f.Add(s)
 	}
 	base, err := url.Parse("https://own.example/")
