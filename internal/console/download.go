@@ -28,11 +28,7 @@ type downloadView struct {
 // download hands the credentials over as a file. It is a showing of the secret
 // like any other: with a recent sign-in, and remembered.
 func (s *Surface) download(w http.ResponseWriter, r *http.Request, v visit) error {
-	p, err := s.profile(r, v)
-	if err != nil {
-		return err
-	}
-	c, err := secret(r, p)
+	p, c, err := s.secret(r, v)
 	if err != nil {
 		return err
 	}

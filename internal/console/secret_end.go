@@ -36,11 +36,7 @@ type secretEndPage struct {
 
 // showEndSecret says what ending a secret does, and asks when.
 func (s *Surface) showEndSecret(w http.ResponseWriter, r *http.Request, v visit) error {
-	p, err := s.profile(r, v)
-	if err != nil {
-		return err
-	}
-	c, err := secret(r, p)
+	p, c, err := s.secret(r, v)
 	if err != nil {
 		return err
 	}
@@ -61,11 +57,7 @@ func (s *Surface) renderEndSecret(w http.ResponseWriter, r *http.Request, v visi
 
 // endSecret ends a secret now or after a day, or takes a set end back.
 func (s *Surface) endSecret(w http.ResponseWriter, r *http.Request, v visit) error {
-	p, err := s.profile(r, v)
-	if err != nil {
-		return err
-	}
-	c, err := secret(r, p)
+	p, c, err := s.secret(r, v)
 	if err != nil {
 		return err
 	}

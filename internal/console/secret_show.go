@@ -15,11 +15,7 @@ import (
 // else as the page with the value in its place. Each showing is an event; the value
 // is in no URL, no log, and no cache (every page says no-store).
 func (s *Surface) showSecret(w http.ResponseWriter, r *http.Request, v visit) error {
-	p, err := s.profile(r, v)
-	if err != nil {
-		return err
-	}
-	c, err := secret(r, p)
+	p, c, err := s.secret(r, v)
 	if err != nil {
 		return err
 	}

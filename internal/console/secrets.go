@@ -61,14 +61,18 @@ func secretViews(p registry.SecurityProfile, now time.Time) []secretView {
 	return views
 }
 
-// secret finds the secret that the address names among the profile's.
-func secret(r *http.Request, p registry.SecurityProfile) (registry.ClientSecret, error) {
+// secret finds the profile and the secret of it that the address names.
+func (s *Surface) secret(r *http.Request, v visit) (registry.SecurityProfile, registry.ClientSecret, error) {
+	p, err := s.profile(r, v)
+	if err != nil {
+		return p, registry.ClientSecret{}, err
+	}
 	id, err := strconv.ParseInt(r.PathValue("secret"), 10, 64)
 	i := slices.IndexFunc(p.Secrets, func(c registry.ClientSecret) bool { return c.ID == id })
 	if err != nil || i < 0 {
-		return registry.ClientSecret{}, noSecret(p)
+		return p, registry.ClientSecret{}, noSecret(p)
 	}
-	return p.Secrets[i], nil
+	return p, p.Secrets[i], nil
 }
 
 func noSecret(p registry.SecurityProfile) error {
