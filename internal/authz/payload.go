@@ -45,6 +45,7 @@ const (
 	flagRotating
 	flagAuthTime
 	flagNonce
+	flagExtra
 )
 
 func dialectFlag(d oauth.Dialect) byte {
@@ -76,6 +77,7 @@ type Code struct {
 	// tell it. Nonce is the request's (OpenID Connect Core section 3.1.2.1).
 	AuthTime time.Time
 	Nonce    string
+	Extra    Extra
 }
 
 // NewCode binds a code to the return URL as sent and to the challenge.
@@ -128,9 +130,9 @@ func (c Code) VerifiedBy(verifier string) bool {
 
 const codeFixed = 1 + 8 + 4 + 16
 
-// AppendBinary appends at most 66 bytes, and more only for a nonce.
+// AppendBinary appends at most 66 bytes, and more only for a nonce and for Extra.
 func (c Code) AppendBinary(dst []byte) []byte {
-	flags := dialectFlag(c.Dialect)
+	flags := dialectFlag(c.Dialect) | c.Extra.flag()
 	if c.Method != oauth.PKCENone {
 		flags |= flagChallenge
 	}
@@ -157,7 +159,7 @@ func (c Code) AppendBinary(dst []byte) []byte {
 		dst = binary.BigEndian.AppendUint16(dst, uint16(len(c.Nonce)))
 		dst = append(dst, c.Nonce...)
 	}
-	return c.Scopes.AppendBinary(dst)
+	return c.Scopes.AppendBinary(c.Extra.append(dst))
 }
 
 // ParseCode reads what AppendBinary wrote.
@@ -197,6 +199,9 @@ func ParseCode(b []byte) (Code, error) {
 		c.Nonce, rest = string(rest[2:n]), rest[n:]
 	}
 	var err error
+	if c.Extra, rest, err = parseExtra(b[0], rest); err != nil {
+		return Code{}, err
+	}
 	if c.Scopes, err = oauth.ParseScopeSet(rest); err != nil {
 		return Code{}, ErrPayload
 	}
@@ -214,6 +219,7 @@ type AccessToken struct {
 	Dialect   oauth.Dialect
 	IssuedAt  time.Time
 	ExpiresAt time.Time
+	Extra     Extra
 }
 
 // ClientOnly reports whether no user stands behind the token.
@@ -225,9 +231,9 @@ func (t AccessToken) Expired(now time.Time) bool {
 	return !now.Before(t.ExpiresAt) || now.Before(t.IssuedAt.Add(-ClockSkew))
 }
 
-// AppendBinary appends at most 50 bytes.
+// AppendBinary appends at most 50 bytes, and more only for Extra.
 func (t AccessToken) AppendBinary(dst []byte) []byte {
-	flags := dialectFlag(t.Dialect)
+	flags := dialectFlag(t.Dialect) | t.Extra.flag()
 	if t.ClientOnly() {
 		flags |= flagClientOnly
 	}
@@ -239,7 +245,7 @@ func (t AccessToken) AppendBinary(dst []byte) []byte {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(t.GrantID))
 		dst = append(dst, t.Family[:]...)
 	}
-	return t.Scopes.AppendBinary(dst)
+	return t.Scopes.AppendBinary(t.Extra.append(dst))
 }
 
 // ParseAccessToken reads what AppendBinary wrote.
@@ -263,6 +269,9 @@ func ParseAccessToken(b []byte) (AccessToken, error) {
 		rest = rest[20:]
 	}
 	var err error
+	if t.Extra, rest, err = parseExtra(b[0], rest); err != nil {
+		return AccessToken{}, err
+	}
 	if t.Scopes, err = oauth.ParseScopeSet(rest); err != nil {
 		return AccessToken{}, ErrPayload
 	}
@@ -282,11 +291,12 @@ type RefreshToken struct {
 	Rotating bool
 	Step     uint32
 	IssuedAt time.Time
+	Extra    Extra
 }
 
-// AppendBinary appends at most 42 bytes.
+// AppendBinary appends at most 42 bytes, and more only for Extra.
 func (t RefreshToken) AppendBinary(dst []byte) []byte {
-	flags := dialectFlag(t.Dialect)
+	flags := dialectFlag(t.Dialect) | t.Extra.flag()
 	if t.Rotating {
 		flags |= flagRotating
 	}
@@ -297,7 +307,7 @@ func (t RefreshToken) AppendBinary(dst []byte) []byte {
 	if t.Rotating {
 		dst = binary.BigEndian.AppendUint32(dst, t.Step)
 	}
-	return t.Scopes.AppendBinary(dst)
+	return t.Scopes.AppendBinary(t.Extra.append(dst))
 }
 
 // ParseRefreshToken reads what AppendBinary wrote.
@@ -321,6 +331,9 @@ func ParseRefreshToken(b []byte) (RefreshToken, error) {
 		rest = rest[4:]
 	}
 	var err error
+	if t.Extra, rest, err = parseExtra(b[0], rest); err != nil {
+		return RefreshToken{}, err
+	}
 	if t.Scopes, err = oauth.ParseScopeSet(rest); err != nil {
 		return RefreshToken{}, ErrPayload
 	}

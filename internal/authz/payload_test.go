@@ -54,11 +54,34 @@ var (
 	})
 )
 
+// extras draws what tokens may carry beyond the usual, each part there or not.
+var extras = rapid.Custom(func(t *rapid.T) (e Extra) {
+	present := rapid.SliceOfN(rapid.Bool(), 5, 5).Draw(t, "present")
+	if present[0] {
+		e.Audience = [MaxAudience]int64{ids.Draw(t, "audience"), rapid.Int64Min(0).Draw(t, "second audience")}
+	}
+	if present[1] {
+		e.Device = ids.Draw(t, "device")
+	}
+	if present[2] {
+		e.Key = [32]byte(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "key"))
+	}
+	if present[3] {
+		e.UserInfo, e.IDToken = rapid.Byte().Draw(t, "userinfo"), rapid.Byte().Draw(t, "id token")
+	}
+	if present[4] {
+		e.Session = [32]byte(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "session"))
+	}
+	return e
+})
+
 func TestPayloadsSurviveTheTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		code := NewCode(ids.Draw(t, "grant"), scopeSets.Draw(t, "scopes"), dialects.Draw(t, "dialect"),
 			rapid.String().Draw(t, "redirect"), challenge(methods.Draw(t, "method")), seconds.Draw(t, "issued"))
 		same(t, code, Code.AppendBinary, ParseCode, 66)
+		code.Nonce, code.Extra = rapid.StringN(0, 512, 512).Draw(t, "nonce"), extras.Draw(t, "extra")
+		same(t, code, Code.AppendBinary, ParseCode, 720)
 
 		access := AccessToken{
 			ProfileID: ids.Draw(t, "profile"), Scopes: scopeSets.Draw(t, "scopes"), Dialect: dialects.Draw(t, "dialect"),
@@ -67,12 +90,16 @@ func TestPayloadsSurviveTheTrip(t *testing.T) {
 		same(t, access, AccessToken.AppendBinary, ParseAccessToken, 50)
 		access.GrantID, access.Family = ids.Draw(t, "grant"), families.Draw(t, "family")
 		same(t, access, AccessToken.AppendBinary, ParseAccessToken, 50)
+		access.Extra = extras.Draw(t, "extra")
+		same(t, access, AccessToken.AppendBinary, ParseAccessToken, 160)
 
 		refresh := RefreshToken{
 			GrantID: ids.Draw(t, "grant"), Family: families.Draw(t, "family"), Scopes: scopeSets.Draw(t, "scopes"),
 			Dialect: dialects.Draw(t, "dialect"), IssuedAt: seconds.Draw(t, "issued"),
 		}
 		same(t, refresh, RefreshToken.AppendBinary, ParseRefreshToken, 38)
+		refresh.Extra = extras.Draw(t, "extra")
+		same(t, refresh, RefreshToken.AppendBinary, ParseRefreshToken, 150)
 	})
 }
 
