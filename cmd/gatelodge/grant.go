@@ -14,7 +14,6 @@ import (
 	"gatelodge/internal/live"
 	"gatelodge/internal/oauth"
 	"gatelodge/internal/provider"
-	"gatelodge/internal/registry"
 	"gatelodge/internal/store"
 )
 
@@ -31,7 +30,7 @@ among those connected and can remove it.`,
 	user := cmd.Flags().String("user", "", "e-mail `address` of the account")
 	scopes := cmd.Flags().StringArray("scope", nil, "a `scope`; may be repeated")
 	create := administer(cmd, existing, func(ctx context.Context, a *admin) error {
-		known, err := registry.NewScopes(registry.BuiltIn())
+		known, err := a.scopes(ctx)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func newProfileCreate() *cobra.Command {
 	privacy := cmd.Flags().String("privacy-url", "", "Consent Privacy Notice `URL`")
 	kindName := cmd.Flags().String("kind", registry.Web.Name(), "`kind` of application: web, single-page, native or service")
 	returnURLs := cmd.Flags().StringArray("return-url", nil, "an Allowed Return `URL`; may be repeated")
-	scopes := cmd.Flags().StringArray("scope", nil, "a `scope` that the application will ask for, checked to exist; may be repeated")
+	scopes := cmd.Flags().StringArray("scope", nil, "a `scope` that the application will ask for, granted to it where not every application may; may be repeated")
 	return administer(cmd, existing, func(ctx context.Context, a *admin) error {
 		kind, ok := registry.ParseKind(*kindName)
 		if !ok {
@@ -44,11 +44,12 @@ func newProfileCreate() *cobra.Command {
 		if err := asUsage(append(problems, urlProblems...), *returnURLs); err != nil {
 			return err
 		}
-		known, err := registry.NewScopes(registry.BuiltIn())
+		known, err := a.scopes(ctx)
 		if err != nil {
 			return err
 		}
-		if _, unknown := known.Parse(*scopes); len(unknown) > 0 {
+		granted, unknown := known.Parse(*scopes)
+		if len(unknown) > 0 {
 			return usageError{fmt.Errorf("there is no scope %s", strings.Join(unknown, ", "))}
 		}
 		u, err := a.accountOf(ctx, "owner", *owner)
@@ -64,7 +65,7 @@ func newProfileCreate() *cobra.Command {
 		}
 		secret := registry.NewClientSecret(a.namespace)
 		p, err := a.store.CreateProfile(ctx, store.NewProfile{
-			DeveloperID: d.ID, Form: form, Settings: registry.Settings{Kind: kind}, ReturnURLs: urls, Secret: secret,
+			DeveloperID: d.ID, Form: form, Settings: registry.Settings{Kind: kind}, ReturnURLs: urls, Granted: granted, Secret: secret,
 		}, a.by())
 		if err != nil {
 			return err
@@ -127,6 +128,15 @@ func newProfileList() *cobra.Command {
 			}
 		}
 	})
+}
+
+// scopes reads the table of scopes.
+func (a *admin) scopes(ctx context.Context) (*registry.Scopes, error) {
+	all, _, err := a.store.Scopes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return registry.NewScopes(all)
 }
 
 // profileOf finds a profile by its client ID.

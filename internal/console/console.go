@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatelodge/internal/account"
+	"gatelodge/internal/live"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/session"
 	"gatelodge/internal/store"
@@ -38,6 +39,7 @@ var functions = template.FuncMap{
 type Options struct {
 	Kit      *web.Kit
 	Store    *store.Store
+	View     *live.View
 	Sessions *session.Manager
 	// Logos is shared by everything that decodes uploads.
 	Logos     *registry.LogoDecoder
@@ -52,21 +54,15 @@ type Surface struct {
 	Options
 	pages     *web.Pages
 	countries []web.Choice
-	// profileScope is what the preview of the consent page asks for.
-	profileScope registry.Scope
 }
 
 // New parses the console's pages.
 func New(o Options) (*Surface, error) {
-	scopes, err := registry.NewScopes(registry.BuiltIn())
-	if err != nil {
-		return nil, fmt.Errorf("console: %w", err)
-	}
 	s := &Surface{Options: o}
-	s.profileScope, _ = scopes.Lookup("profile")
 	for _, c := range account.Countries() {
 		s.countries = append(s.countries, web.Choice{Value: c.Code, Text: c.Name})
 	}
+	var err error
 	if s.pages, err = o.Kit.Pages(templates, functions); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}

@@ -123,7 +123,7 @@ func newWorld(t testing.TB) *world {
 		},
 	})
 	wd.s, err = New(Options{
-		Kit: kit, Store: wd.store, Sessions: sessions, Logos: registry.NewLogoDecoder(),
+		Kit: kit, Store: wd.store, View: view, Sessions: sessions, Logos: registry.NewLogoDecoder(),
 		Namespace: "amzn1", Issuer: testIssuer, Now: wd.clock,
 	})
 	if err != nil {

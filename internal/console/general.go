@@ -81,7 +81,10 @@ func (s *Surface) renderGeneral(w http.ResponseWriter, r *http.Request, v visit,
 	page.Head, page.Path = newHead(p, tabGeneral), profilePath(p)
 	page.HasLogo = p.Logo != registry.LogoHash{}
 	page.Created, page.Updated = p.CreatedAt, p.UpdatedAt
-	page.Preview = s.preview(v, page.Form, p.Logo, p.ReturnURLs)
+	var err error
+	if page.Preview, err = s.preview(r.Context(), v, page.Form, p.Logo, p.ReturnURLs); err != nil {
+		return err
+	}
 	if page.Delete == nil {
 		page.Delete = web.NewForm(nil)
 	}

@@ -32,8 +32,11 @@ func (s *Surface) showNewTyped(w http.ResponseWriter, r *http.Request, v visit, 
 
 func (s *Surface) renderNew(w http.ResponseWriter, r *http.Request, v visit, status int, form *web.Form, flash *web.Flash) error {
 	web.AllowImages(w, "blob:") // the file just chosen, in the preview
-	return s.render(w, r, v, status, "new", "Create a New Security Profile", flash,
-		newPage{Form: form, Preview: s.preview(v, form, registry.LogoHash{}, nil)})
+	preview, err := s.preview(r.Context(), v, form, registry.LogoHash{}, nil)
+	if err != nil {
+		return err
+	}
+	return s.render(w, r, v, status, "new", "Create a New Security Profile", flash, newPage{Form: form, Preview: preview})
 }
 
 // create makes a profile with its first secret and leads to the list, where it is

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -107,14 +108,22 @@ func (s *Surface) typedForm(r *http.Request, typed url.Values) (*web.Form, error
 	return form, err
 }
 
+// previewScope is what the preview of the consent page asks for.
+const previewScope = "profile"
+
 // preview is the consent page as users of the profile will see it, with the
 // developer as the user.
-func (s *Surface) preview(v visit, form *web.Form, logo registry.LogoHash, returnURLs []registry.ReturnURL) web.Consent {
+func (s *Surface) preview(ctx context.Context, v visit, form *web.Form, logo registry.LogoHash, returnURLs []registry.ReturnURL) (web.Consent, error) {
+	scopes, err := s.View.Scopes(ctx)
+	if err != nil {
+		return web.Consent{}, err
+	}
+	scope, _ := scopes.Lookup(previewScope)
 	c := web.Consent{
 		Name: form.Get(registry.FieldName), PrivacyURL: form.Get(registry.FieldPrivacyURL),
 		LogoURL: logoURL(logo), Publisher: v.developer.Company,
 		Items: []web.ConsentItem{{
-			Scope: s.profileScope.Name, Label: s.profileScope.Label, Detail: s.profileScope.Detail,
+			Scope: scope.Name, Label: scope.Label, Detail: scope.Detail,
 			Values: []string{v.Account.Name, v.Account.Email},
 		}},
 		Account: *v.Badge(), Preview: true,
@@ -127,5 +136,5 @@ func (s *Surface) preview(v visit, form *web.Form, logo registry.LogoHash, retur
 			}
 		}
 	}
-	return c
+	return c, nil
 }

@@ -143,14 +143,16 @@ func (s *Surface) saveSettings(w http.ResponseWriter, r *http.Request, v visit) 
 			}
 			return s.renderSettings(w, r, v, http.StatusUnprocessableEntity, p, settingsPage{Form: form}, nil)
 		}
-		in.Implicit = p.Settings.Implicit // not of this form
+		saved := p.Settings
+		saved.Kind, saved.IDTokenAlg = in.Kind, in.IDTokenAlg // the rest is not of this form
+		in = saved
 		if in == p.Settings {
 			return redirect(w, r, s.savedPath(settingsPath(p), p.Version)) // pressed twice
 		}
 		if form.Get(fieldSeen) != settingsMark(p) {
 			return s.conflictSettings(w, r, v, p, form, in)
 		}
-		err = s.Store.SaveSettings(r.Context(), v.developer.ID, p.ID, p.Version, in, by)
+		err = s.Store.SaveSettings(r.Context(), v.developer.ID, p.ID, p.Version, in, p.PostLogoutURLs, by)
 		switch {
 		case err == nil:
 			return redirect(w, r, s.savedPath(settingsPath(p), p.Version+1))

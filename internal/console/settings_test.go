@@ -17,7 +17,7 @@ func (p *person) become(profile registry.SecurityProfile, k registry.Kind) regis
 	p.t.Helper()
 	settings := profile.Settings
 	settings.Kind = k
-	if err := p.store.SaveSettings(p.t.Context(), profile.DeveloperID, profile.ID, profile.Version, settings, p.by()); err != nil {
+	if err := p.store.SaveSettings(p.t.Context(), profile.DeveloperID, profile.ID, profile.Version, settings, nil, p.by()); err != nil {
 		p.t.Fatal(err)
 	}
 	return p.reload(profile)
@@ -96,7 +96,7 @@ func TestSettingsConflict(t *testing.T) {
 	seen := ada.get(path).value("seen")
 	grace := wd.user("Grace")
 	hers := registry.Settings{Kind: registry.Service, IDTokenAlg: "RS256", Implicit: true}
-	if err := wd.store.SaveSettings(t.Context(), ada.developer.ID, profile.ID, profile.Version, hers, grace.by()); err != nil {
+	if err := wd.store.SaveSettings(t.Context(), ada.developer.ID, profile.ID, profile.Version, hers, nil, grace.by()); err != nil {
 		t.Fatal(err)
 	}
 	values := url.Values{"seen": {seen}, "kind": {"native"}, "id_token_alg": {"RS256"}}

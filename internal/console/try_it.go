@@ -61,7 +61,7 @@ func (s *Surface) tryIt(p registry.SecurityProfile, chosen int) tryView {
 	t.ReturnURL = p.ReturnURLs[chosen].Value
 	parameters := url.Values{
 		"client_id": {s.Namespace.ClientID(p.Client)}, "redirect_uri": {t.ReturnURL},
-		"response_type": {"code"}, "scope": {s.profileScope.Name}, "state": {"try-it"},
+		"response_type": {"code"}, "scope": {previewScope}, "state": {"try-it"},
 	}
 	authorize, _ := paths(p.Settings.Kind)
 	if p.Settings.Kind.Public() {

@@ -50,10 +50,12 @@ type View struct {
 
 	profiles *cache[int64, *registry.SecurityProfile]
 	clients  *cache[registry.ClientKey, int64]
+	apis     *cache[string, int64] // by their audience
 	grants   *cache[int64, *authz.Grant]
 	pairs    *cache[pair, int64]
 	accounts *cache[int64, *account.Account]
 	sessions *cache[[32]byte, *account.Session]
+	scopes   *cache[struct{}, *registry.Scopes] // the one table
 
 	keys    atomic.Pointer[seal.Keys]
 	signing atomic.Pointer[signingKeys]
@@ -77,10 +79,12 @@ func New(ctx context.Context, s *store.Store, issuer string, log *slog.Logger) (
 		store: s, issuer: issuer, log: log, origin: time.Now(),
 		profiles: newCache[int64, *registry.SecurityProfile](maxProfiles),
 		clients:  newCache[registry.ClientKey, int64](maxProfiles),
+		apis:     newCache[string, int64](maxProfiles),
 		grants:   newCache[int64, *authz.Grant](maxGrants),
 		pairs:    newCache[pair, int64](maxGrants),
 		accounts: newCache[int64, *account.Account](maxAccounts),
 		sessions: newCache[[32]byte, *account.Session](maxSessions),
+		scopes:   newCache[struct{}, *registry.Scopes](1),
 	}
 	v.usage.init()
 	v.trustedSince.Store(int64(-Bound) - 1)
@@ -150,10 +154,12 @@ func (v *View) poll(ctx context.Context) error {
 func (v *View) reset(at store.Cursor) {
 	v.profiles.reset(at)
 	v.clients.reset(at)
+	v.apis.reset(at)
 	v.grants.reset(at)
 	v.pairs.reset(at)
 	v.accounts.reset(at)
 	v.sessions.reset(at)
+	v.scopes.reset(at)
 }
 
 func (v *View) apply(changes []store.Change) {
@@ -169,6 +175,8 @@ func (v *View) apply(changes []store.Change) {
 			var digest [32]byte
 			copy(digest[:], c.Subject)
 			v.sessions.forget(digest, c.Number)
+		case store.ScopesChanged:
+			v.scopes.forget(struct{}{}, c.Number)
 		case store.KeysChanged: // applyKeys
 		}
 	}
@@ -254,17 +262,41 @@ func (v *View) Profile(ctx context.Context, id int64) (*registry.SecurityProfile
 	return lookup(ctx, v, v.profiles, id, v.store.ProfileByID)
 }
 
-// Client reads a profile by its client key, or answers store.ErrNotFound. A client
-// key never moves to another profile, so only the profile itself can get old.
+// Client reads a profile by its client key or that of one of its devices, or answers
+// store.ErrNotFound. A key never moves to another profile, so only the profile itself
+// can get old.
 func (v *View) Client(ctx context.Context, key registry.ClientKey) (*registry.SecurityProfile, error) {
 	if id, ok := v.clients.get(key); ok {
-		return v.Profile(ctx, id)
+		p, err := v.Profile(ctx, id)
+		if err == nil && p.Client != key {
+			if _, ok := p.Device(key); !ok {
+				return nil, store.ErrNotFound // the device was removed
+			}
+		}
+		return p, err
 	}
 	p, at, err := v.store.ProfileByClient(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	v.clients.put(key, p.ID, at)
+	v.profiles.put(p.ID, &p, at)
+	return &p, nil
+}
+
+// API reads the profile of the API that has this identifier, or answers
+// store.ErrNotFound. The operator can give an identifier to another profile.
+func (v *View) API(ctx context.Context, audience string) (*registry.SecurityProfile, error) {
+	if id, ok := v.apis.get(audience); ok {
+		if p, err := v.Profile(ctx, id); err == nil && p.Audience == audience {
+			return p, nil
+		}
+	}
+	p, at, err := v.store.ProfileByAudience(ctx, audience)
+	if err != nil {
+		return nil, err
+	}
+	v.apis.put(audience, p.ID, at)
 	v.profiles.put(p.ID, &p, at)
 	return &p, nil
 }
@@ -302,4 +334,19 @@ func (v *View) Account(ctx context.Context, id int64) (*account.Account, error) 
 // store.ErrNotFound.
 func (v *View) Session(ctx context.Context, digest [32]byte) (*account.Session, error) {
 	return lookup(ctx, v, v.sessions, digest, v.store.SessionSnapshot)
+}
+
+// Scopes reads the table of scopes.
+func (v *View) Scopes(ctx context.Context) (*registry.Scopes, error) {
+	return lookup(ctx, v, v.scopes, struct{}{}, func(ctx context.Context, _ struct{}) (registry.Scopes, store.Cursor, error) {
+		all, at, err := v.store.Scopes(ctx)
+		if err != nil {
+			return registry.Scopes{}, at, err
+		}
+		t, err := registry.NewScopes(all)
+		if err != nil {
+			return registry.Scopes{}, at, fmt.Errorf("live: %w", err)
+		}
+		return *t, at, nil
+	})
 }

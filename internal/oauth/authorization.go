@@ -1,15 +1,41 @@
 package oauth
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
 
+// ResponseType is the value of the parameter response_type.
+type ResponseType string
+
+const (
+	ResponseCode ResponseType = "code"
+	// ResponseToken is the implicit grant, which Login with Amazon has deprecated
+	// (login-with-amazon.md section 5); it is on its path alone.
+	ResponseToken ResponseType = "token"
+)
+
+// ResponseMode is how the answer reaches the return URL.
+type ResponseMode string
+
+const (
+	ModeQuery    ResponseMode = "query"
+	ModeFragment ResponseMode = "fragment"
+	ModeFormPost ResponseMode = "form_post" // OAuth 2.0 Form Post Response Mode
+)
+
 // AuthorizationRequest is a request for an authorization code (RFC 6749 section
-// 4.1.1), the only response type there is.
+// 4.1.1) or, on the path of Login with Amazon, for a token (section 4.2.1).
 type AuthorizationRequest struct {
-	ClientID string
+	ResponseType ResponseType
+	// ResponseMode is the default of the response type when none was sent.
+	ResponseMode ResponseMode
+	ClientID     string
 	// RedirectURI is as sent, and not to be trusted: only a [RedirectURI] is.
 	RedirectURI string
 	// Scope is in the order sent, each once.
@@ -23,9 +49,11 @@ type AuthorizationRequest struct {
 	UILocales []string
 	Prompt    []string
 	LoginHint string
-	// Extended says that a parameter was sent that the code has to carry beyond
-	// those of Login with Amazon, so that it may be longer than 128 characters.
-	Extended bool
+	// Resources identify the APIs that the token is to be for (RFC 8707).
+	Resources []string
+	// DPoPKey is the thumbprint of the key that the code is bound to, "" for none
+	// (RFC 9449 section 10).
+	DPoPKey string
 }
 
 // ScopeDatum is what scope_data says about one scope. Essential is nil when it
@@ -59,12 +87,8 @@ func ParseAuthorizationRequest(p Params, d Dialect) (AuthorizationRequest, *Erro
 	if err := p.refusal(); err != nil {
 		return AuthorizationRequest{}, err
 	}
-	responseType, err := p.required("response_type")
-	if err != nil {
+	if r.ResponseType, r.ResponseMode, err = parseResponse(p, d); err != nil {
 		return AuthorizationRequest{}, err
-	}
-	if responseType != "code" {
-		return AuthorizationRequest{}, unsupportedResponseType().Because("The response_type must be code.")
 	}
 	if r.Scope, err = requestedScope(p, d); err != nil {
 		return AuthorizationRequest{}, err
@@ -79,9 +103,73 @@ func ParseAuthorizationRequest(p Params, d Dialect) (AuthorizationRequest, *Erro
 	r.UILocales = strings.Fields(p.Value("ui_locales"))
 	r.Prompt = strings.Fields(p.Value("prompt"))
 	r.LoginHint = p.Value("login_hint")
-	r.Extended = slices.ContainsFunc([]string{"nonce", "resource", "claims", "max_age", "acr_values"},
-		func(name string) bool { return p.Value(name) != "" })
+	if d == Standard {
+		if r.Resources, err = parseResources(p); err != nil {
+			return AuthorizationRequest{}, err
+		}
+		if r.DPoPKey = p.Value("dpop_jkt"); r.DPoPKey != "" && !isThumbprint(r.DPoPKey) {
+			return AuthorizationRequest{}, InvalidParameter("dpop_jkt").Because("The dpop_jkt is not the SHA-256 thumbprint of a key in base64url.")
+		}
+	}
 	return r, nil
+}
+
+// RequestedMode is how an error of the request reaches the return URL, also when the
+// request could not be read otherwise.
+func RequestedMode(p Params, d Dialect) ResponseMode {
+	_, mode, _ := parseResponse(p, d)
+	return mode
+}
+
+func parseResponse(p Params, d Dialect) (ResponseType, ResponseMode, *Error) {
+	name, err := p.required("response_type")
+	if err != nil {
+		return "", ModeQuery, err
+	}
+	switch {
+	case name == string(ResponseToken) && d == LoginWithAmazon:
+		return ResponseToken, ModeFragment, nil
+	case name != string(ResponseCode) && d == LoginWithAmazon:
+		return "", ModeQuery, unsupportedResponseType().Because("The response_type must be code, or token for a profile that has the implicit grant switched on.")
+	case name != string(ResponseCode):
+		return "", ModeQuery, unsupportedResponseType().Because("The response_type must be code.")
+	}
+	mode := ResponseMode(p.Value("response_mode"))
+	switch {
+	case d == LoginWithAmazon, mode == "":
+		return ResponseCode, ModeQuery, nil // Login with Amazon does not know the parameter
+	case mode == ModeQuery, mode == ModeFormPost, mode == ModeFragment:
+		return ResponseCode, mode, nil
+	}
+	return ResponseCode, ModeQuery, InvalidParameter("response_mode").Because("The response_mode must be query, fragment or form_post.")
+}
+
+// maxResources is how many APIs one token can be for.
+const maxResources = 4
+
+// parseResources reads resource (RFC 8707 section 2): absolute URIs without a
+// fragment. Whether there is such an API is for the caller to see.
+func parseResources(p Params) ([]string, *Error) {
+	var all []string
+	for _, resource := range p.resources {
+		u, err := url.Parse(resource)
+		if err != nil || u.Scheme == "" || u.Opaque == "" && u.Host == "" || strings.ContainsRune(resource, '#') {
+			return nil, InvalidResource().Because("A resource is not an absolute URI without a fragment.")
+		}
+		if !slices.Contains(all, resource) {
+			all = append(all, resource)
+		}
+	}
+	if len(all) > maxResources {
+		return nil, InvalidResource().Because(fmt.Sprintf("There are more than %d resources.", maxResources))
+	}
+	return all, nil
+}
+
+// isThumbprint checks a SHA-256 JWK thumbprint (RFC 7638 section 3).
+func isThumbprint(s string) bool {
+	sum, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(sum) == sha256.Size && !strings.ContainsAny(s, "\r\n")
 }
 
 func requestedScope(p Params, d Dialect) ([]string, *Error) {

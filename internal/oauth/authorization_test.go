@@ -56,6 +56,7 @@ func TestParseAuthorizationRequest(t *testing.T) {
 		"utm_source":            {"a", "b"},
 	}
 	want := AuthorizationRequest{
+		ResponseType: ResponseCode, ResponseMode: ModeQuery,
 		ClientID:    "s6BhdRkqt3",
 		RedirectURI: "https://client.example.com/cb",
 		Scope:       []string{"profile", "postal_code", "alexa::ask:skills:readwrite"},
@@ -73,14 +74,22 @@ func TestParseAuthorizationRequest(t *testing.T) {
 			t.Errorf("dialect %d: %s", d, diff)
 		}
 	}
-	for _, name := range []string{"nonce", "resource", "claims", "max_age", "acr_values"} {
-		more := url.Values{name: {"1"}}
-		for k, values := range v {
-			more[k] = values
+}
+
+// TestResponse: where the answer goes to is known also for a request that is refused.
+func TestResponse(t *testing.T) {
+	const target = "client_id=c&redirect_uri=https://a&scope=profile&response_type="
+	for query, want := range map[string]ResponseMode{
+		"code": ModeQuery, "code&response_mode=query": ModeQuery, "code&response_mode=fragment": ModeFragment, "code&response_mode=form_post": ModeFormPost,
+		"code&response_mode=other": ModeQuery, "token": ModeQuery, "": ModeQuery,
+	} {
+		if got := RequestedMode(params(t, target+query), Standard); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
 		}
-		got, err := ParseAuthorizationRequest(ParseParams(more), Standard)
-		if err != nil || !got.Extended {
-			t.Errorf("%s: Extended %v, error %v", name, got.Extended, err)
+	}
+	for query, want := range map[string]ResponseMode{"code": ModeQuery, "code&response_mode=fragment": ModeQuery, "token": ModeFragment} {
+		if got := RequestedMode(params(t, target+query), LoginWithAmazon); got != want {
+			t.Errorf("Login with Amazon, %s: %s, want %s", query, got, want)
 		}
 	}
 }
@@ -109,7 +118,19 @@ func TestParseAuthorizationRequestDialects(t *testing.T) {
 		{"least there is", good, [2]refusal{}},
 		{"no target", "response_type=code&scope=profile", both(InvalidRequest, missing+"client_id")},
 		{"no response_type", target + "scope=profile", both(InvalidRequest, missing+"response_type")},
-		{"implicit", target + "scope=profile&response_type=token", both(UnsupportedResponseType, responseType)},
+		{"implicit", target + "scope=profile&response_type=token", [2]refusal{{UnsupportedResponseType, responseType}, ok}},
+		{"ID token alone", target + "scope=openid&response_type=id_token", both(UnsupportedResponseType, responseType)},
+		{"form post", good + "response_mode=form_post", [2]refusal{}},
+		{"unknown response_mode", good + "response_mode=web_message", [2]refusal{{InvalidRequest, invalid + "response_mode"}, ok}},
+		{"response_mode in other case", good + "response_mode=Query", [2]refusal{{InvalidRequest, invalid + "response_mode"}, ok}},
+		{"CVE-2023-6927", good + "response_mode=form_post.jwt", [2]refusal{{InvalidRequest, invalid + "response_mode"}, ok}},
+		{"two resources", good + "resource=https://api.example/&resource=urn:example:api", [2]refusal{}},
+		{"relative resource", good + "resource=/api", [2]refusal{{InvalidTarget, invalid + "resource"}, ok}},
+		{"resource with fragment", good + "resource=https://api.example/%23a", [2]refusal{{InvalidTarget, invalid + "resource"}, ok}},
+		{"five resources", good + "resource=urn:a:1&resource=urn:a:2&resource=urn:a:3&resource=urn:a:4&resource=urn:a:5", [2]refusal{{InvalidTarget, invalid + "resource"}, ok}},
+		{"dpop_jkt", good + "dpop_jkt=" + rfcChallenge, [2]refusal{}},
+		{"dpop_jkt too short", good + "dpop_jkt=" + rfcChallenge[1:], [2]refusal{{InvalidRequest, invalid + "dpop_jkt"}, ok}},
+		{"dpop_jkt padded", good + "dpop_jkt=" + rfcChallenge + "%3D", [2]refusal{{InvalidRequest, invalid + "dpop_jkt"}, ok}},
 		{"hybrid", target + "scope=profile&response_type=code+token", both(UnsupportedResponseType, responseType)},
 		{"response_type in other case", target + "scope=profile&response_type=CODE", both(UnsupportedResponseType, responseType)},
 		{"no scope", code, [2]refusal{{InvalidScope, missing + "scope"}, {InvalidRequest, missing + "scope"}}},

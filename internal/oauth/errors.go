@@ -19,6 +19,18 @@ const (
 	TemporarilyUnavailable  ErrorCode = "temporarily_unavailable"
 )
 
+// Code of RFC 8707 section 2.
+const InvalidTarget ErrorCode = "invalid_target"
+
+// Codes of RFC 8628 section 3.5, and the one of Login with Amazon for a pair that is
+// wrong or over (login-with-amazon.md section 9).
+const (
+	AuthorizationPending ErrorCode = "authorization_pending"
+	SlowDown             ErrorCode = "slow_down"
+	ExpiredToken         ErrorCode = "expired_token"
+	InvalidCodePair      ErrorCode = "invalid_code_pair"
+)
+
 // Code of RFC 7009 section 2.2.1.
 const UnsupportedTokenType ErrorCode = "unsupported_token_type"
 
@@ -133,6 +145,13 @@ func NotAuthorized() *Error {
 // UnknownScope refuses a scope that does not exist or that the client may not ask for.
 func UnknownScope() *Error {
 	return &Error{Code: InvalidScope, Description: "An unknown scope was requested"}
+}
+
+// InvalidResource refuses an API that a token was asked for (RFC 8707 section 2).
+func InvalidResource() *Error {
+	e := InvalidParameter("resource")
+	e.Code = InvalidTarget
+	return e
 }
 
 func unsupportedGrantType() *Error {

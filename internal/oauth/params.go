@@ -29,7 +29,8 @@ const (
 // it does not know are ignored (RFC 6749 sections 3.1 and 3.2), repeated or not.
 func limit(name string) (bytes int, known bool) {
 	switch name {
-	case "code_challenge_method", "grant_type", "max_age", "prompt", "response_type":
+	case "client_assertion_type", "code_challenge_method", "dpop_jkt", "grant_type", "max_age", "prompt", "response_mode", "response_type",
+		"token_type_hint", "user_code":
 		return 128, true
 	case "code_challenge", "code_verifier":
 		return maxVerifier, true
@@ -37,7 +38,7 @@ func limit(name string) (bytes int, known bool) {
 		return maxClientID, true
 	case "client_secret":
 		return maxClientSecret, true
-	case "login_hint", "ui_locales":
+	case "device_code", "login_hint", "request_uri", "ui_locales":
 		return 256, true
 	case "acr_values", "nonce":
 		return maxNonce, true
@@ -50,7 +51,7 @@ func limit(name string) (bytes int, known bool) {
 	case "access_token":
 		// Each of its '|' may be percent-encoded; ParseBearer has the last word.
 		return 2 * maxToken, true
-	case "claims", "scope_data":
+	case "claims", "client_assertion", "id_token_hint", "request", "scope_data":
 		return 8192, true
 	default:
 		return 0, false
@@ -62,8 +63,10 @@ func limit(name string) (bytes int, known bool) {
 // refused scope must reach the client by redirect while a refused redirect_uri
 // must not. The parsers of this package see to both.
 type Params struct {
-	values  map[string]string
-	refused map[string]*Error
+	values map[string]string
+	// resources are the values of resource, which alone may be repeated.
+	resources []string
+	refused   map[string]*Error
 	// whole refuses the request before any parameter is looked at.
 	whole *Error
 }
@@ -84,6 +87,9 @@ func ParseParams(v url.Values) Params {
 			p.refused[name] = err
 		case value != "":
 			p.values[name] = value
+			if name == "resource" {
+				p.resources = values
+			}
 		}
 	}
 	if count > maxParams {

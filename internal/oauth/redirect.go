@@ -42,8 +42,6 @@ type Pair struct {
 // without a value. The registered bytes stay as they are: a query component MUST
 // be retained (RFC 6749 section 3.1.2), and a client may compare it as text.
 func (u RedirectURI) With(pairs ...Pair) string {
-	var b strings.Builder
-	b.WriteString(u.value)
 	separator := "?"
 	if strings.Contains(u.value, "?") {
 		separator = "&"
@@ -51,6 +49,16 @@ func (u RedirectURI) With(pairs ...Pair) string {
 			separator = ""
 		}
 	}
+	return u.join(separator, pairs)
+}
+
+// WithFragment is With for a fragment (RFC 6749 section 4.2.2), which a registered
+// return URL does not have.
+func (u RedirectURI) WithFragment(pairs ...Pair) string { return u.join("#", pairs) }
+
+func (u RedirectURI) join(separator string, pairs []Pair) string {
+	var b strings.Builder
+	b.WriteString(u.value)
 	for _, pair := range pairs {
 		if pair.Value == "" {
 			continue

@@ -7,6 +7,9 @@ const (
 	GrantAuthorizationCode GrantType = "authorization_code"
 	GrantRefreshToken      GrantType = "refresh_token"
 	GrantClientCredentials GrantType = "client_credentials"
+	// GrantDeviceCode is RFC 8628's name. Clients of Login with Amazon send the bare
+	// word device_code (login-with-amazon.md section 9), which is read as this one.
+	GrantDeviceCode GrantType = "urn:ietf:params:oauth:grant-type:device_code"
 )
 
 // TokenRequest is a request to the token endpoint without the client's
@@ -24,6 +27,14 @@ type TokenRequest struct {
 	// has.
 	RefreshToken string
 	Scope        []string
+
+	// Of the device grant (RFC 8628 section 3.4). UserCode is sent by clients of Login
+	// with Amazon, together with the bare word (login-with-amazon.md section 9).
+	DeviceCode string
+	UserCode   string
+
+	// Resources are of every grant but the device's (RFC 8707 section 2.2).
+	Resources []string
 }
 
 // ParseTokenRequest reads a form, or a body that [ParseJSON] has read.
@@ -35,20 +46,42 @@ func ParseTokenRequest(p Params) (TokenRequest, *Error) {
 	if err != nil {
 		return TokenRequest{}, err
 	}
-	switch GrantType(grantType) {
-	case GrantAuthorizationCode:
-		return parseCodeGrant(p)
-	case GrantRefreshToken:
-		return parseRefreshGrant(p)
-	case GrantClientCredentials:
-		scope, err := optionalScope(p)
-		if err != nil {
-			return TokenRequest{}, err
-		}
-		return TokenRequest{GrantType: GrantClientCredentials, Scope: scope}, nil
+	var r TokenRequest
+	switch grantType {
+	case string(GrantAuthorizationCode):
+		r, err = parseCodeGrant(p)
+	case string(GrantRefreshToken):
+		r, err = parseRefreshGrant(p)
+	case string(GrantClientCredentials):
+		r.GrantType = GrantClientCredentials
+		r.Scope, err = optionalScope(p)
+	case string(GrantDeviceCode), bareDeviceCode:
+		return parseDeviceGrant(p)
 	default:
-		return TokenRequest{}, unsupportedGrantType().Because("The grant_type must be authorization_code, refresh_token or client_credentials.")
+		err = unsupportedGrantType().Because("The grant_type must be authorization_code, refresh_token, client_credentials or " + string(GrantDeviceCode) + ".")
 	}
+	if err != nil {
+		return TokenRequest{}, err
+	}
+	if r.Resources, err = parseResources(p); err != nil {
+		return TokenRequest{}, err
+	}
+	return r, nil
+}
+
+// bareDeviceCode is the grant type as clients of Login with Amazon write it.
+const bareDeviceCode = "device_code"
+
+func parseDeviceGrant(p Params) (TokenRequest, *Error) {
+	code, err := p.required("device_code")
+	if err != nil {
+		return TokenRequest{}, err
+	}
+	r := TokenRequest{GrantType: GrantDeviceCode, DeviceCode: code, UserCode: p.Value("user_code")}
+	if r.UserCode == "" && p.Value("grant_type") == bareDeviceCode {
+		return TokenRequest{}, MissingParameter("user_code")
+	}
+	return r, nil
 }
 
 func parseCodeGrant(p Params) (TokenRequest, *Error) {

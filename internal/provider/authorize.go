@@ -52,21 +52,39 @@ func (p *Provider) turnAway(w http.ResponseWriter, r *http.Request, err error) e
 	}
 	if e, ok := errors.AsType[*rejection](err); ok {
 		p.refuse(r, e.profile, audit.Refusal{Endpoint: r.URL.Path, Code: string(e.cause.Code), Words: words(e.cause)})
-		p.redirectError(w, r, e)
-		return nil
+		return p.redirectError(w, r, e)
 	}
 	return err
 }
 
+// target is where the answer to an authorization request goes, and how.
+type target struct {
+	redirect oauth.RedirectURI
+	mode     oauth.ResponseMode
+	state    string
+	dialect  oauth.Dialect
+}
+
 // redirectError sends an error to the application (RFC 6749 section 4.1.2.1), in
 // the order of parameters that Login with Amazon has (login-with-amazon.md section 6).
-func (p *Provider) redirectError(w http.ResponseWriter, r *http.Request, e *rejection) {
-	redirect(w, r, e.redirect.With(
+func (p *Provider) redirectError(w http.ResponseWriter, r *http.Request, e *rejection) error {
+	return p.respond(w, r, e.target,
 		oauth.Pair{Name: "error_description", Value: e.cause.Description},
 		oauth.Pair{Name: "state", Value: e.state},
 		oauth.Pair{Name: "error", Value: string(e.cause.Code)},
 		oauth.Pair{Name: "iss", Value: p.issuerFor(e.dialect)},
-	))
+	)
+}
+
+// respond sends an authorization response to the application.
+func (p *Provider) respond(w http.ResponseWriter, r *http.Request, t target, pairs ...oauth.Pair) error {
+	switch t.mode {
+	case oauth.ModeFragment:
+		redirect(w, r, t.redirect.WithFragment(pairs...))
+	default:
+		redirect(w, r, t.redirect.With(pairs...))
+	}
+	return nil
 }
 
 // redirect leaves for the return URL. The address is set as it is: http.Redirect

@@ -52,7 +52,7 @@ func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, q *reques
 		c.OwnScheme = q.redirect.Scheme()
 	}
 	for _, name := range q.Scope {
-		s, ok := p.Scopes.Lookup(name)
+		s, ok := q.table.Lookup(name)
 		if !ok {
 			continue
 		}
@@ -130,8 +130,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 	case "allow":
 	case "cancel":
 		allowLeaving(w, q.redirect)
-		p.redirectError(w, r, q.reject(&oauth.Error{Code: oauth.AccessDenied, Description: "Access not permitted."}))
-		return nil
+		return p.redirectError(w, r, q.reject(&oauth.Error{Code: oauth.AccessDenied, Description: "Access not permitted."}))
 	default:
 		return p.showConsent(w, r, q, u, http.StatusUnprocessableEntity, "Choose Allow or Cancel.")
 	}
@@ -141,8 +140,8 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 	if form.Get("account") != strconv.FormatInt(u.Account.ID, 10) {
 		return p.showConsent(w, r, q, u, http.StatusConflict, "You are signed in with another account now. Choose once more.")
 	}
-	ticked, _ := p.Scopes.Parse(form.Values["scope"])
-	allowed := q.ask(nil, p.silent).Allow(ticked)
+	ticked, _ := q.table.Parse(form.Values["scope"])
+	allowed := q.ask(nil).Allow(ticked)
 	if allowed.Empty() {
 		return p.showConsent(w, r, q, u, http.StatusUnprocessableEntity, "Nothing is ticked. Tick what the application may have, or press Cancel.")
 	}
@@ -152,7 +151,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 // allow makes the grant and goes on to the application.
 func (p *Provider) allow(w http.ResponseWriter, r *http.Request, q *request, u session.User, allowed oauth.ScopeSet) error {
 	words := consentWords
-	if p.silent.ContainsAll(q.requested()) && q.dialect == oauth.LoginWithAmazon {
+	if silent.ContainsAll(q.requested()) && q.dialect == oauth.LoginWithAmazon {
 		words = silentWords
 	}
 	g, err := p.Store.Allow(r.Context(), store.Allowance{

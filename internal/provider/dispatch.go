@@ -36,7 +36,7 @@ func (p *Provider) dispatch(w http.ResponseWriter, r *http.Request, q *request) 
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	ask := q.ask(grant, p.silent)
+	ask := q.ask(grant)
 	d := authz.Decide(ask)
 	switch {
 	case d.Skip && grant != nil && grant.Scopes.ContainsAll(d.Scopes):
@@ -59,7 +59,11 @@ func (p *Provider) dispatch(w http.ResponseWriter, r *http.Request, q *request) 
 }
 
 func (q *request) reject(e *oauth.Error) *rejection {
-	return &rejection{cause: e, profile: q.profile, redirect: q.redirect, state: q.State, dialect: q.dialect}
+	return &rejection{cause: e, profile: q.profile, target: q.target()}
+}
+
+func (q *request) target() target {
+	return target{redirect: q.redirect, mode: q.ResponseMode, state: q.State, dialect: q.dialect}
 }
 
 // toSignIn sends the browser to sign in and back to the dispatcher's page.
@@ -75,22 +79,24 @@ func (p *Provider) toSignIn(w http.ResponseWriter, r *http.Request, q *request) 
 // finish gives the application its code (RFC 6749 section 4.1.2). Nothing is
 // written: the code is a sealed value.
 func (p *Provider) finish(w http.ResponseWriter, r *http.Request, q *request, u session.User, g *authz.Grant, scopes oauth.ScopeSet) error {
+	if q.ResponseType == oauth.ResponseToken {
+		return p.finishImplicit(w, r, q, g, scopes)
+	}
 	now := p.Now()
 	payload := authz.NewCode(g.ID, scopes, q.dialect, q.redirect.String(), q.Challenge, now)
-	if p.asksIDToken(scopes) {
+	if asksIDToken(scopes) {
 		payload.AuthTime, payload.Nonce = u.Session.AuthenticatedAt, q.nonce
 	}
 	code, _, err := p.View.Keys().SealCode(now, payload.AppendBinary(make([]byte, 0, 80)))
 	if err != nil {
 		return err
 	}
-	redirect(w, r, q.redirect.With(
+	return p.respond(w, r, q.target(),
 		oauth.Pair{Name: "code", Value: code},
 		oauth.Pair{Name: "state", Value: q.State},
-		oauth.Pair{Name: "scope", Value: strings.Join(p.granted(q, scopes), " ")},
+		oauth.Pair{Name: "scope", Value: strings.Join(q.granted(scopes), " ")},
 		oauth.Pair{Name: "iss", Value: p.issuerFor(q.dialect)},
-	))
-	return nil
+	)
 }
 
 // issuerFor is the parameter iss of an authorization response (RFC 9207): clients of
@@ -104,9 +110,9 @@ func (p *Provider) issuerFor(d oauth.Dialect) string {
 
 // granted names what was granted, in the order and with the names that the
 // application used: clients compare the text.
-func (p *Provider) granted(q *request, scopes oauth.ScopeSet) []string {
+func (q *request) granted(scopes oauth.ScopeSet) []string {
 	return slices.DeleteFunc(slices.Clone(q.Scope), func(name string) bool {
-		s, ok := p.Scopes.Lookup(name)
+		s, ok := q.table.Lookup(name)
 		return !ok || !scopes.Has(s.Number)
 	})
 }

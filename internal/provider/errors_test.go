@@ -190,7 +190,7 @@ func TestAuthorizationErrors(t *testing.T) {
 		description string
 	}{
 		{"no response_type", []string{"response_type", sim.Omit}, "invalid_request", missing + "response_type"},
-		{"implicit", []string{"response_type", "token"}, "unsupported_response_type", "The response type is not supported by the authorization server"},
+		{"ID token alone", []string{"response_type", "id_token"}, "unsupported_response_type", "The response type is not supported by the authorization server"},
 		{"hybrid", []string{"response_type", "code token"}, "unsupported_response_type", "The response type is not supported by the authorization server"},
 		{"unknown scope", []string{"scope", "profile everything"}, "invalid_scope", "An unknown scope was requested"},
 		{"scope in another case", []string{"scope", "Profile"}, "invalid_scope", "An unknown scope was requested"},

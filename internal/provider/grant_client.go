@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"fmt"
 	"strings"
 
 	"gatelodge/internal/oauth"
@@ -20,13 +21,22 @@ func (p *Provider) clientCredentials(x *exchange) (issue, error) {
 	}
 	var scopes oauth.ScopeSet
 	for _, name := range x.request.Scope {
-		s, ok := p.Scopes.Lookup(name)
-		if !ok || !s.WithoutUser {
-			e := oauth.InvalidParameter("scope").Because("The scope " + name + " cannot be had without a user.")
+		s, ok := x.table.Lookup(name)
+		reason := ""
+		switch {
+		case !ok:
+			reason = fmt.Sprintf("There is no scope %q.", name)
+		case !s.WithoutUser:
+			reason = "The scope " + s.Name + " cannot be had without a user."
+		case !x.client.MayAsk(s):
+			reason = notGranted(s)
+		}
+		if reason != "" {
+			e := oauth.InvalidParameter("scope").Because(reason)
 			e.Code = oauth.InvalidScope
 			return issue{}, e
 		}
 		scopes = scopes.With(s.Number)
 	}
-	return issue{scopes: scopes, dialect: x.path, scope: strings.Join(p.Scopes.Names(scopes), " ")}, nil
+	return issue{scopes: scopes, dialect: x.path, scope: strings.Join(x.table.Names(scopes), " ")}, nil
 }

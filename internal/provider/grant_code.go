@@ -54,7 +54,7 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 		return issue{}, orFailed(err, bad("The user’s account has ended or is disabled."))
 	}
 	scopes := grant.Effective(code.Scopes)
-	if p.asksIDToken(scopes) {
+	if asksIDToken(scopes) {
 		// Nothing that can fail may come after the code has been used up.
 		if err := p.View.ReadyToSign(ctx, signing.Algorithm(x.client.Settings.IDTokenAlg), x.now); err != nil {
 			return issue{}, err
@@ -78,7 +78,7 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	given := issue{grantID: grant.ID, family: family, scopes: scopes, dialect: code.Dialect,
 		account: grant.AccountID, authTime: code.AuthTime, nonce: code.Nonce}
 	if code.Dialect == oauth.Standard {
-		given.scope = strings.Join(p.Scopes.Names(given.scopes), " ")
+		given.scope = strings.Join(x.table.Names(given.scopes), " ")
 	}
 	// Login with Amazon gives an application without a secret no refresh token
 	// (login-with-amazon.md section 7); on the standard path it is good for one use.

@@ -22,11 +22,14 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 	if err != nil {
 		return issue{}, err
 	}
+	// The devices of Login with Amazon refresh without a secret
+	// (login-with-amazon.md section 9).
+	secretless := token.Extra.Device != 0 || token.Rotating && x.client.Settings.Kind.Public()
 	switch {
-	case x.method == oauth.AuthNone && !(token.Rotating && x.client.Settings.Kind.Public()):
+	case x.method == oauth.AuthNone && !secretless:
 		return issue{}, oauth.ClientAuthenticationFailed().Because("This refresh token is only taken together with the client secret.")
-	case grant.ProfileID != x.client.ID:
-		return issue{}, bad("The refresh token was given to another application.")
+	case grant.ProfileID != x.client.ID, token.Extra.Device != x.device:
+		return issue{}, bad("The refresh token was given to another application or device.")
 	case !grant.Live(token.Family):
 		return issue{}, bad("The tokens that this refresh token belongs to were ended: its code was used twice, or the application revoked them.")
 	}
@@ -35,7 +38,7 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 	}
 	scopes := grant.Effective(token.Scopes)
 	if len(x.request.Scope) > 0 {
-		asked, unknown := p.Scopes.Parse(x.request.Scope)
+		asked, unknown := x.table.Parse(x.request.Scope)
 		// RFC 6749 section 6: not more than was granted.
 		if len(unknown) > 0 || !scopes.ContainsAll(asked) {
 			e := oauth.InvalidParameter("scope").Because("The refresh asks for a scope that its token does not have.")
@@ -52,9 +55,9 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 			return issue{}, err
 		}
 	}
-	given := issue{grantID: grant.ID, family: token.Family, scopes: scopes, dialect: token.Dialect, refresh: text, account: grant.AccountID}
+	given := issue{grantID: grant.ID, family: token.Family, scopes: scopes, dialect: token.Dialect, refresh: text, account: grant.AccountID, extra: token.Extra}
 	if token.Dialect == oauth.Standard {
-		given.scope = strings.Join(p.Scopes.Names(scopes), " ")
+		given.scope = strings.Join(x.table.Names(scopes), " ")
 	}
 	return given, nil
 }

@@ -55,7 +55,7 @@ func (p *Provider) inspect(r *http.Request, client *registry.SecurityProfile, te
 	if err != nil || b.profile.ID != client.ID {
 		return introspection{}, err
 	}
-	answer := p.describe(b.profile, b.scopes)
+	answer := p.describe(b.table, p.clientID(b.profile, b.token.Extra.Device), b.scopes)
 	answer.TokenType, answer.ExpiresAt, answer.IssuedAt = "bearer", b.token.ExpiresAt.Unix(), b.token.IssuedAt.Unix()
 	answer.Subject = answer.ClientID
 	if b.account != nil {
@@ -66,6 +66,9 @@ func (p *Provider) inspect(r *http.Request, client *registry.SecurityProfile, te
 
 func (p *Provider) inspectRefresh(r *http.Request, client *registry.SecurityProfile, text string) (introspection, error) {
 	token, grant, err := p.openRefreshToken(r.Context(), text)
+	if err == nil && !hasDevice(client, token.Extra.Device) {
+		err = oauth.InvalidRefreshToken()
+	}
 	if err != nil || grant.ProfileID != client.ID || !grant.Live(token.Family) || grant.Effective(token.Scopes).Empty() {
 		return introspection{}, err
 	}
@@ -81,13 +84,15 @@ func (p *Provider) inspectRefresh(r *http.Request, client *registry.SecurityProf
 			return introspection{}, err
 		}
 	}
-	answer := p.describe(client, grant.Effective(token.Scopes))
+	table, err := p.View.Scopes(r.Context())
+	if err != nil {
+		return introspection{}, err
+	}
+	answer := p.describe(table, p.clientID(client, token.Extra.Device), grant.Effective(token.Scopes))
 	answer.IssuedAt, answer.Subject = token.IssuedAt.Unix(), p.userID(client, grant.AccountID)
 	return answer, nil
 }
 
-func (p *Provider) describe(client *registry.SecurityProfile, scopes oauth.ScopeSet) introspection {
-	return introspection{
-		Active: true, Scope: strings.Join(p.Scopes.Names(scopes), " "), ClientID: p.Namespace.ClientID(client.Client), Issuer: p.Issuer,
-	}
+func (p *Provider) describe(table *registry.Scopes, clientID string, scopes oauth.ScopeSet) introspection {
+	return introspection{Active: true, Scope: strings.Join(table.Names(scopes), " "), ClientID: clientID, Issuer: p.Issuer}
 }

@@ -7,18 +7,19 @@ import (
 
 	"gatelodge/internal/oauth"
 	"gatelodge/internal/oidc"
+	"gatelodge/internal/registry"
 	"gatelodge/internal/signing"
 )
 
 // asksIDToken reports whether the scopes ask for an ID token (OpenID Connect Core
 // section 3.1.2.1).
-func (p *Provider) asksIDToken(scopes oauth.ScopeSet) bool { return scopes.ContainsAll(p.openID) }
+func asksIDToken(scopes oauth.ScopeSet) bool { return scopes.ContainsAll(openID) }
 
 // newIDToken signs the ID token that goes with an access token (Core sections
 // 3.1.3.3 and 12.2). What scopes tell of a user is told by UserInfo.
 func (p *Provider) newIDToken(ctx context.Context, x *exchange, given issue, access string) (string, error) {
 	claims, err := oidc.IDToken{
-		Issuer: p.Issuer, Audience: p.Namespace.ClientID(x.client.Client),
+		Issuer: p.Issuer, Audience: p.clientID(x.client, given.extra.Device),
 		IssuedAt: x.now, ExpiresAt: x.now.Add(signing.MaxLifetime), AuthTime: given.authTime, Nonce: given.nonce,
 		AtHash: oidc.AtHash(access), User: oidc.User{Subject: p.userID(x.client, given.account)},
 	}.Claims()
@@ -54,11 +55,11 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return p.bearerError(w, r, err)
 	}
-	if b.account == nil || !p.asksIDToken(b.scopes) {
+	if b.account == nil || !asksIDToken(b.scopes) {
 		return p.bearerError(w, r, &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token does not have the scope openid"})
 	}
 	var release oidc.ClaimSet
-	for _, name := range p.Scopes.Names(b.scopes) {
+	for _, name := range b.table.Names(b.scopes) {
 		release |= oidc.ScopeClaims(name)
 	}
 	email := p.Email.Released(*b.account)
@@ -100,9 +101,13 @@ func (p *Provider) jwks(w http.ResponseWriter, r *http.Request) error {
 // metadata describes the server (RFC 8414, OpenID Connect Discovery section 4). It
 // promises what is there and nothing else.
 func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) error {
+	table, err := p.View.Scopes(r.Context())
+	if err != nil {
+		return p.unavailable(w, r, err)
+	}
 	m := oidc.Provider{
 		Issuer: p.Issuer, Documentation: p.Issuer + "/help",
-		Scopes: p.scopeList(), SigningAlgorithms: []string{string(signing.RS256), string(signing.ES256)},
+		Scopes: openNames(table), SigningAlgorithms: []string{string(signing.RS256), string(signing.ES256)},
 	}.Metadata()
 	m.DeviceAuthorizationEndpoint, m.PushedAuthorizationRequestEndpoint, m.EndSessionEndpoint = "", "", ""
 	m.BackChannelLogoutSupported, m.BackChannelLogoutSessionSupported, m.ClaimsParameterSupported = false, false, false
@@ -119,10 +124,14 @@ func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, m)
 }
 
-func (p *Provider) scopeList() []string {
+// openNames are the scopes that any profile may ask for. What is for some alone is not
+// told to everybody.
+func openNames(table *registry.Scopes) []string {
 	var names []string
-	for s := range p.Scopes.All() {
-		names = append(names, s.Name)
+	for s := range table.All() {
+		if !s.Restricted {
+			names = append(names, s.Name)
+		}
 	}
 	return names
 }

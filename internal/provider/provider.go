@@ -27,7 +27,6 @@ type Options struct {
 	Store    *store.Store
 	View     *live.View
 	Sessions *session.Manager
-	Scopes   *registry.Scopes
 	// Issuer is the public base URL without a slash at its end.
 	Issuer     string
 	Namespace  registry.Namespace
@@ -40,11 +39,7 @@ type Options struct {
 // Provider serves the protocol.
 type Provider struct {
 	Options
-	pages *web.Pages
-	// silent is what Login with Amazon never asks consent for.
-	silent oauth.ScopeSet
-	// openID is the scope that asks for an ID token.
-	openID oauth.ScopeSet
+	pages  *web.Pages
 	facts  *limit.Limiter
 	cookie string
 }
@@ -64,11 +59,16 @@ func New(o Options) (*Provider, error) {
 	if o.Sessions.Secure {
 		p.cookie = "__Host-" + p.cookie
 	}
-	p.silent, _ = o.Scopes.Parse([]string{"profile:user_id"})
-	p.openID, _ = o.Scopes.Parse([]string{registry.OpenID})
 	p.facts = limit.New(limit.Rate{Burst: 60, Every: time.Second})
 	return p, nil
 }
+
+var (
+	// silent is what Login with Amazon never asks consent for.
+	silent = oauth.ScopeSet{}.With(registry.NumberUserID)
+	// openID is the scope that asks for an ID token.
+	openID = oauth.ScopeSet{}.With(registry.NumberOpenID)
+)
 
 // userID is how the profile's developer account knows the account.
 func (p *Provider) userID(profile *registry.SecurityProfile, accountID int64) string {

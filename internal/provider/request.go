@@ -34,6 +34,8 @@ type request struct {
 	redirect oauth.RedirectURI
 	// essential and voluntary are the scopes asked for (login-with-amazon.md section 4).
 	essential, voluntary oauth.ScopeSet
+	// table says what the scopes are.
+	table *registry.Scopes
 	// Of OpenID Connect Core section 3.1.2.1.
 	prompt    oidc.Prompt
 	maxAge    oidc.MaxAge
@@ -46,11 +48,9 @@ func (q *request) requested() oauth.ScopeSet { return q.essential.Union(q.volunt
 // rejection is an error of an authorization request that may be sent to the
 // return URL, because that is known to be good.
 type rejection struct {
-	cause    *oauth.Error
-	profile  *registry.SecurityProfile
-	redirect oauth.RedirectURI
-	state    string
-	dialect  oauth.Dialect
+	cause   *oauth.Error
+	profile *registry.SecurityProfile
+	target
 }
 
 func (e *rejection) Error() string { return e.cause.Error() }
@@ -95,23 +95,33 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 		return nil, err
 	}
 	reject := func(e *oauth.Error) error {
-		return &rejection{cause: e, profile: profile, redirect: redirect, state: params.Value("state"), dialect: d}
+		return &rejection{cause: e, profile: profile, target: target{redirect: redirect, mode: oauth.RequestedMode(params, d), state: params.Value("state"), dialect: d}}
+	}
+	if _, ok := profile.Device(key); ok {
+		return nil, reject(oauth.NotAuthorized().Because("This is the client ID of a device, which has no return URL: it starts with the device grant."))
 	}
 	if !profile.SuspendedAt.IsZero() {
 		return nil, reject(oauth.NotAuthorized().Because("The operator has suspended this security profile."))
 	}
 	if !profile.Settings.Kind.May(oauth.GrantAuthorizationCode) {
-		return nil, reject(oauth.NotAuthorized().Because("A security profile of the kind “service” acts for itself and never for a user."))
+		return nil, reject(oauth.NotAuthorized().Because("A security profile of the kind “" + profile.Settings.Kind.Name() + "” never sends users here."))
 	}
 	parsed, perr := oauth.ParseAuthorizationRequest(params, d)
 	if perr != nil {
 		return nil, reject(perr)
 	}
-	if perr := p.refuseObjects(values, parsed.Scope); perr != nil {
+	if parsed.ResponseType == oauth.ResponseToken && !profile.Settings.Implicit {
+		return nil, reject(oauth.NotAuthorized().Because("The implicit grant (response_type=token) is switched off for this profile. Better: send response_type=code."))
+	}
+	table, err := p.View.Scopes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if perr := refuseObjects(values, parsed.Scope, table); perr != nil {
 		return nil, reject(perr)
 	}
 	q := &request{
-		AuthorizationRequest: parsed, values: values, dialect: d, profile: profile, redirect: redirect,
+		AuthorizationRequest: parsed, values: values, dialect: d, profile: profile, redirect: redirect, table: table,
 		nonce: params.Value("nonce"), startedAt: p.Now(),
 	}
 	if q.prompt, perr = oidc.ParsePrompt(parsed.Prompt); perr != nil {
@@ -121,9 +131,12 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 		return nil, reject(perr)
 	}
 	for _, name := range parsed.Scope {
-		scope, ok := p.Scopes.Lookup(name)
+		scope, ok := table.Lookup(name)
 		if !ok {
-			return nil, reject(oauth.UnknownScope().Because(fmt.Sprintf("There is no scope %q. The scopes are: %s.", name, p.scopeNames())))
+			return nil, reject(oauth.UnknownScope().Because(fmt.Sprintf("There is no scope %q. %s", name, mayAsk(profile, table))))
+		}
+		if !profile.MayAsk(scope) {
+			return nil, reject(oauth.UnknownScope().Because(notGranted(scope) + " " + mayAsk(profile, table)))
 		}
 		essential := scope.Essential
 		if datum := parsed.ScopeData[name]; datum.Essential != nil {
@@ -141,10 +154,10 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 // refuseObjects refuses request objects, which are not read here: OpenID Connect
 // wants that said (Core sections 6.1 and 6.2), while to OAuth alone they are
 // parameters like others that it does not know.
-func (p *Provider) refuseObjects(values url.Values, scope []string) *oauth.Error {
-	asked, _ := p.Scopes.Parse(scope)
+func refuseObjects(values url.Values, scope []string, table *registry.Scopes) *oauth.Error {
+	asked, _ := table.Parse(scope)
 	switch {
-	case !p.asksIDToken(asked):
+	case !asksIDToken(asked):
 		return nil
 	case values.Get("request") != "":
 		return &oauth.Error{Code: oauth.RequestNotSupported, Description: "The parameter request is not supported"}
@@ -154,7 +167,21 @@ func (p *Provider) refuseObjects(values url.Values, scope []string) *oauth.Error
 	return nil
 }
 
-func (p *Provider) scopeNames() string { return strings.Join(p.scopeList(), ", ") }
+// mayAsk tells the owner what the profile may ask for.
+func mayAsk(profile *registry.SecurityProfile, table *registry.Scopes) string {
+	var names []string
+	for s := range table.All() {
+		if profile.MayAsk(s) {
+			names = append(names, s.Name)
+		}
+	}
+	return "This profile may ask for: " + strings.Join(names, ", ") + "."
+}
+
+// notGranted tells the owner of a scope that is not for everybody.
+func notGranted(s registry.Scope) string {
+	return "The scope " + s.Name + " is known, but not granted to this profile."
+}
 
 // anyAppMayAnswer reports whether the code goes to whichever program on the user's
 // device has taken the scheme or the port. What was allowed before was then perhaps
@@ -163,7 +190,7 @@ func (q *request) anyAppMayAnswer() bool {
 	return q.profile.Settings.Kind == registry.Native && q.redirect.Scheme() != "https"
 }
 
-func (q *request) ask(g *authz.Grant, silent oauth.ScopeSet) authz.Ask {
+func (q *request) ask(g *authz.Grant) authz.Ask {
 	a := authz.Ask{Dialect: q.dialect, Essential: q.essential, Voluntary: q.voluntary, Silent: silent,
 		Renew: q.prompt.Has(oidc.PromptConsent) || q.prompt.Has(oidc.PromptSelectAccount) || q.anyAppMayAnswer()}
 	if g != nil {

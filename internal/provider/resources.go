@@ -40,7 +40,7 @@ func (p *Provider) tokenInfo(w http.ResponseWriter, r *http.Request) error {
 		Left   int64  `json:"exp"`
 		Issued int64  `json:"iat"`
 	}{
-		Issuer: p.Issuer, Client: p.Namespace.ClientID(b.profile.Client), App: p.Namespace.ApplicationID(b.profile.Application),
+		Issuer: p.Issuer, Client: p.clientID(b.profile, b.token.Extra.Device), App: p.Namespace.ApplicationID(b.profile.Application),
 		Left: int64(b.token.ExpiresAt.Sub(now) / time.Second), Issued: b.token.IssuedAt.Unix(),
 	}
 	if b.account != nil {
@@ -107,7 +107,7 @@ func (p *Provider) readClaims(r *http.Request) (claims, error) {
 		return claims{}, &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token is not a user's"}
 	}
 	var c claims
-	for _, claim := range p.Scopes.Claims(b.scopes) {
+	for _, claim := range b.table.Claims(b.scopes) {
 		switch claim {
 		case registry.ClaimUserID:
 			c.UserID = p.userID(b.profile, b.account.ID)

@@ -23,10 +23,14 @@ type exchange struct {
 	path   oauth.Dialect
 	now    time.Time
 	client *registry.SecurityProfile
+	// device is the id of the profile's device client that asks, 0 for its own client.
+	device int64
 	method oauth.ClientAuthMethod
 	// secret is the id of the secret that was used, 0 without one.
 	secret  int64
 	request oauth.TokenRequest
+	// table says what scopes there are.
+	table *registry.Scopes
 }
 
 // issue is what a grant decided to give.
@@ -44,6 +48,7 @@ type issue struct {
 	account  int64
 	authTime time.Time
 	nonce    string
+	extra    authz.Extra
 }
 
 // tokenEndpoint is RFC 6749 section 3.2 on the path of one dialect.
@@ -87,8 +92,14 @@ func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
 		return issue{}, perr
 	}
 	x.request = request
-	if !x.client.Settings.Kind.May(request.GrantType) {
+	switch {
+	case x.device != 0 && request.GrantType != oauth.GrantDeviceCode && request.GrantType != oauth.GrantRefreshToken:
+		return issue{}, oauth.NotAuthorized().Because("This is the client ID of a device, which can only use the device grant and refresh what it got.")
+	case x.device == 0 && !x.client.Settings.Kind.May(request.GrantType):
 		return issue{}, oauth.NotAuthorized().Because("The kind of this security profile does not allow grant_type " + string(request.GrantType) + ".")
+	}
+	if x.table, err = p.View.Scopes(r.Context()); err != nil {
+		return issue{}, err
 	}
 	// 4. Run the grant.
 	switch x.request.GrantType {
@@ -183,8 +194,14 @@ func (p *Provider) authenticate(ctx context.Context, x *exchange, c oauth.Client
 		return err
 	}
 	x.client, x.method = client, c.Method
+	if d, ok := client.Device(key); ok {
+		x.device = d.ID
+	}
 	if c.Method == oauth.AuthNone {
 		return nil // each grant says what it gives a client without a secret
+	}
+	if x.device != 0 {
+		return oauth.ClientAuthenticationFailed().Because("This is the client ID of a device, which has no secret.")
 	}
 	secret, ok := client.SecretMatching(c.Secret, x.now)
 	if !ok {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,6 +57,22 @@ func cutPrefix(text string, prefixes ...string) (string, bool) {
 	return "", false
 }
 
+// clientID is that of the profile's own client, or of one of its devices.
+func (p *Provider) clientID(profile *registry.SecurityProfile, device int64) string {
+	for _, d := range profile.Devices {
+		if d.ID == device {
+			return p.Namespace.ClientID(d.Client)
+		}
+	}
+	return p.Namespace.ClientID(profile.Client)
+}
+
+// hasDevice reports whether tokens of a device client are still good: whoever removes
+// one ends them. 0 is the profile's own client.
+func hasDevice(profile *registry.SecurityProfile, device int64) bool {
+	return device == 0 || slices.ContainsFunc(profile.Devices, func(d registry.DeviceClient) bool { return d.ID == device })
+}
+
 func (p *Provider) newAccessToken(t authz.AccessToken) (string, error) {
 	text, err := p.View.Keys().Seal([]byte(accessPrefix(t)), seal.Access, t.IssuedAt, t.AppendBinary(make([]byte, 0, 64)))
 	return string(text), err
@@ -87,13 +104,13 @@ type tokenAnswer struct {
 func (p *Provider) answer(w http.ResponseWriter, r *http.Request, x *exchange, given issue) error {
 	access, err := p.newAccessToken(authz.AccessToken{
 		GrantID: given.grantID, Family: given.family, ProfileID: x.client.ID, Scopes: given.scopes,
-		Dialect: given.dialect, IssuedAt: x.now, ExpiresAt: x.now.Add(authz.AccessTokenLifetime),
+		Dialect: given.dialect, IssuedAt: x.now, ExpiresAt: x.now.Add(authz.AccessTokenLifetime), Extra: given.extra,
 	})
 	if err != nil {
 		return err
 	}
 	idToken := ""
-	if p.asksIDToken(given.scopes) {
+	if asksIDToken(given.scopes) {
 		if idToken, err = p.newIDToken(r.Context(), x, given, access); err != nil {
 			return p.unavailable(w, r, err)
 		}
@@ -112,6 +129,8 @@ type bearer struct {
 	grant   *authz.Grant     // nil for a token of the application alone
 	account *account.Account // nil with it
 	scopes  oauth.ScopeSet
+	// table says what the scopes are.
+	table *registry.Scopes
 }
 
 // checkToken finds out what an access token is good for now. Its refusals are
@@ -146,8 +165,11 @@ func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (
 	if b.profile, err = p.View.Profile(ctx, b.token.ProfileID); err != nil {
 		return gone(err)
 	}
-	if !b.profile.SuspendedAt.IsZero() {
+	if !b.profile.SuspendedAt.IsZero() || !hasDevice(b.profile, b.token.Extra.Device) {
 		return bearer{}, bad
+	}
+	if b.table, err = p.View.Scopes(ctx); err != nil {
+		return bearer{}, err
 	}
 	if b.token.ClientOnly() {
 		b.scopes = b.token.Scopes

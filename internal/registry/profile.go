@@ -3,8 +3,11 @@ package registry
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+
+	"gatelodge/internal/oauth"
 )
 
 // Limits of the profile form, in characters.
@@ -42,6 +45,41 @@ type SecurityProfile struct {
 	ReturnURLs []ReturnURL
 	Origins    []AllowedOrigin
 	Secrets    []ClientSecret
+	// PostLogoutURLs are where the application may have users sent after they signed
+	// out (RP-Initiated Logout 1.0).
+	PostLogoutURLs []ReturnURL
+	Devices        []DeviceClient
+	// Granted are the scopes that the operator has granted to the profile.
+	Granted oauth.ScopeSet
+	// Audience identifies the API that the profile is (RFC 8707), "" for none. The
+	// operator sets it.
+	Audience string
+	// Dynamic: the application registered itself (RFC 7591), so nobody vouches for it.
+	Dynamic bool
+}
+
+// DeviceClient is a client ID of a profile for televisions and other devices, which
+// have no secret (login-with-amazon.md 2.7).
+type DeviceClient struct {
+	ID        int64
+	Client    ClientKey
+	Name      string // the developer's own word for it
+	CreatedAt time.Time
+}
+
+// Device finds a device client by its key.
+func (p *SecurityProfile) Device(key ClientKey) (DeviceClient, bool) {
+	i := slices.IndexFunc(p.Devices, func(d DeviceClient) bool { return d.Client == key })
+	if i < 0 {
+		return DeviceClient{}, false
+	}
+	return p.Devices[i], true
+}
+
+// MayAsk reports whether the profile may ask for a scope. One that registered itself
+// asks for what it was granted at that time, and for nothing else.
+func (p *SecurityProfile) MayAsk(s Scope) bool {
+	return p.Granted.Has(s.Number) || !s.Restricted && !p.Dynamic
 }
 
 // ProfileForm holds the text fields of the profile form once they are accepted.

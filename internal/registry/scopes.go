@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
+	"time"
 
 	"gatelodge/internal/oauth"
 )
@@ -34,6 +36,38 @@ type Scope struct {
 	Claims    []Claim
 	// WithoutUser: an application may have it for itself, by client credentials.
 	WithoutUser bool
+	// Restricted: only profiles that the operator granted it to may ask for it.
+	Restricted bool
+	// Audience is the id of the profile of the API that the scope is for, 0 for what
+	// this server answers itself.
+	Audience int64
+	// Translations of Label and Detail, which are in English.
+	Translations []Words
+	// RetiredAt is set of a scope that nobody can ask for any more.
+	RetiredAt time.Time
+	Version   int64 // counts edits
+}
+
+// Words are a scope's on the consent page, in a language of BCP 47 such as de or pt-BR.
+type Words struct{ Language, Label, Detail string }
+
+// In gives label and detail in the first of the languages that there are words in.
+func (s Scope) In(languages []string) (label, detail string) {
+	for _, wanted := range languages {
+		for tag := wanted; tag != ""; {
+			if strings.EqualFold(tag, "en") {
+				return s.Label, s.Detail
+			}
+			for _, w := range s.Translations {
+				if strings.EqualFold(w.Language, tag) {
+					return w.Label, w.Detail
+				}
+			}
+			// RFC 4647 section 3.4: the tag without its last part.
+			tag = tag[:max(0, strings.LastIndexByte(tag, '-'))]
+		}
+	}
+	return s.Label, s.Detail
 }
 
 // BuiltIn returns the scopes of Login with Amazon's customer profile (login-with-amazon.md section 15) and those of
@@ -109,7 +143,16 @@ func BuiltIn() []Scope {
 // OpenID is the scope that asks for an ID token (OpenID Connect Core section 3.1.2.1).
 const OpenID = "openid"
 
-// Scopes is the table of all scopes that this server knows. It does not change once made.
+// Numbers of built-in scopes that rules depend on.
+const (
+	NumberUserID = 1
+	NumberOpenID = 3
+)
+
+// FirstOwnNumber is where the numbers of the operator's own scopes begin.
+const FirstOwnNumber = 16
+
+// Scopes is a table of scopes as it was at some moment. It does not change once made.
 type Scopes struct {
 	ordered []Scope // by number
 	byName  map[string]int
@@ -129,6 +172,9 @@ func NewScopes(scopes []Scope) (*Scopes, error) {
 		}
 		if s.Label == "" {
 			errs = append(errs, fmt.Errorf("scope %q: no label for the consent page", s.Name))
+		}
+		if !s.RetiredAt.IsZero() {
+			continue // its name may be used again, its number may not
 		}
 		for name := range s.names() {
 			if !isScopeToken(name) {
@@ -188,8 +234,16 @@ func (t *Scopes) ByNumber(n int) (Scope, bool) {
 	return t.ordered[i], true
 }
 
-// All yields every scope in the order of their numbers.
-func (t *Scopes) All() iter.Seq[Scope] { return slices.Values(t.ordered) }
+// All yields every scope that can be asked for, in the order of their numbers.
+func (t *Scopes) All() iter.Seq[Scope] {
+	return func(yield func(Scope) bool) {
+		for _, s := range t.ordered {
+			if s.RetiredAt.IsZero() && !yield(s) {
+				return
+			}
+		}
+	}
+}
 
 // Parse turns names into a set, and returns the names that are no scope's in the order they came.
 func (t *Scopes) Parse(names []string) (set oauth.ScopeSet, unknown []string) {

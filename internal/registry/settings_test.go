@@ -51,7 +51,7 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%s: %q is no sentence", k.Name(), k.Words())
 		}
 	}
-	if got, want := strings.Join(labels, ", "), "Web application, Single page, Native app, Service"; got != want {
+	if got, want := strings.Join(labels, ", "), "Web application, Single page, Native app, Device, Service"; got != want {
 		t.Errorf("labels %s, want %s", got, want)
 	}
 }

@@ -166,12 +166,8 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	scopes, err := registry.NewScopes(registry.BuiltIn())
-	if err != nil {
-		return err
-	}
 	signIn, err := signin.New(signin.Options{
-		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Hasher: hasher, Scopes: scopes, Issuer: c.Issuer,
+		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Hasher: hasher, Issuer: c.Issuer,
 		SignUp: c.SignUp, Email: email, Mail: c.Mail, Now: c.Now, Log: c.Logger,
 	})
 	if err != nil {
@@ -179,14 +175,14 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	}
 	sessions.SignInPage = signIn.SignInPage
 	con, err := console.New(console.Options{
-		Kit: kit, Store: s.Store, Sessions: sessions, Logos: registry.NewLogoDecoder(), Issuer: c.Issuer,
+		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Logos: registry.NewLogoDecoder(), Issuer: c.Issuer,
 		Namespace: registry.Namespace(identity.Namespace), Now: c.Now,
 	})
 	if err != nil {
 		return err
 	}
 	prov, err := provider.New(provider.Options{
-		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Scopes: scopes, Issuer: c.Issuer,
+		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Issuer: c.Issuer,
 		Namespace: registry.Namespace(identity.Namespace), SubjectKey: identity.SubjectKey, Email: email, Now: c.Now, Address: address,
 	})
 	if err != nil {

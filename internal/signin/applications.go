@@ -29,6 +29,10 @@ func (s *Surface) applications(w http.ResponseWriter, r *http.Request, u session
 	if err != nil {
 		return err
 	}
+	scopes, err := s.View.Scopes(r.Context())
+	if err != nil {
+		return err
+	}
 	rows := make([]applicationRow, 0, len(connected))
 	for _, c := range connected {
 		row := applicationRow{
@@ -36,7 +40,7 @@ func (s *Surface) applications(w http.ResponseWriter, r *http.Request, u session
 			Since: c.Grant.CreatedAt, LastUsed: c.Grant.LastUsedAt,
 		}
 		for n := range c.Grant.Scopes.Numbers() {
-			if scope, ok := s.Scopes.ByNumber(n); ok {
+			if scope, ok := scopes.ByNumber(n); ok {
 				row.May = append(row.May, scope)
 			}
 		}

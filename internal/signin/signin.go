@@ -12,7 +12,6 @@ import (
 	"gatelodge/internal/account"
 	"gatelodge/internal/live"
 	"gatelodge/internal/mail"
-	"gatelodge/internal/registry"
 	"gatelodge/internal/session"
 	"gatelodge/internal/store"
 	"gatelodge/internal/web"
@@ -37,7 +36,6 @@ type Options struct {
 	View     *live.View
 	Sessions *session.Manager
 	Hasher   *account.Hasher
-	Scopes   *registry.Scopes
 	// Mail sends mails: mail.None where no mail server is configured.
 	Mail mail.Sender
 	// Issuer is the public base URL that links in mails begin with.

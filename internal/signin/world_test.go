@@ -102,12 +102,8 @@ func (w *world) start(tune ...func(*Options)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scopes, err := registry.NewScopes(registry.BuiltIn())
-	if err != nil {
-		t.Fatal(err)
-	}
 	o := Options{
-		Kit: kit, Store: w.store, View: view, Hasher: w.hasher, Scopes: scopes, Mail: w.mails, Issuer: issuer,
+		Kit: kit, Store: w.store, View: view, Hasher: w.hasher, Mail: w.mails, Issuer: issuer,
 		Email: account.ConfirmRequired, SignUp: Open, Log: log, Now: w.now,
 	}
 	for _, fn := range tune {

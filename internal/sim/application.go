@@ -107,7 +107,7 @@ func (a *Application) Set(change func(*registry.Settings)) {
 		a.world.t.Fatal(err)
 	}
 	change(&p.Settings)
-	if err := a.world.Store.SaveSettings(a.world.t.Context(), p.DeveloperID, p.ID, p.Version, p.Settings, a.by()); err != nil {
+	if err := a.world.Store.SaveSettings(a.world.t.Context(), p.DeveloperID, p.ID, p.Version, p.Settings, p.PostLogoutURLs, a.by()); err != nil {
 		a.world.t.Fatal(err)
 	}
 }
@@ -194,12 +194,17 @@ func (a *Application) AuthorizeURL(d oauth.Dialect, pairs ...string) string {
 	}, pairs).Encode()
 }
 
-// Received gives what the page's address brought to the return URL.
+// Received gives what the page's address brought to the return URL, in the fragment
+// or else in the query.
 func (a *Application) Received(p *Page) (url.Values, bool) {
 	if !strings.HasPrefix(p.URL.String(), a.ReturnURL) {
 		return nil, false
 	}
-	return p.URL.Query(), true
+	if p.URL.Fragment == "" {
+		return p.URL.Query(), true
+	}
+	values, err := url.ParseQuery(p.URL.EscapedFragment())
+	return values, err == nil
 }
 
 // Redeem exchanges a code, with the secret in the body. Pairs of names and values

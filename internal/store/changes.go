@@ -17,6 +17,7 @@ const (
 	AccountChanged
 	SessionChanged
 	KeysChanged
+	ScopesChanged
 )
 
 // Change is one entry of the feed: something that a view of the database must

@@ -10,6 +10,7 @@ import (
 
 	"gatelodge/internal/audit"
 	"gatelodge/internal/keyring"
+	"gatelodge/internal/registry"
 	"gatelodge/internal/sqldb"
 )
 
@@ -62,16 +63,19 @@ var subjectKeyPlace = keyring.Place{Table: "meta", Column: "value", Row: []byte(
 // Identify makes the database's identity at the first start and checks it at
 // every other: a wrong key file or namespace is refused before anything is read
 // or written with it. An empty namespace takes the database's, or answers
-// ErrNotSetUp.
+// ErrNotSetUp. Built-in scopes that the database does not have yet are added.
 func (s *Store) Identify(ctx context.Context, namespace string, now time.Time) (Identity, error) {
 	id, err := s.identity(ctx, namespace)
-	if !errors.Is(err, ErrNotSetUp) || namespace == "" {
-		return id, err
+	if errors.Is(err, ErrNotSetUp) && namespace != "" {
+		if err := s.establish(ctx, namespace, now); err != nil {
+			return Identity{}, err
+		}
+		id, err = s.identity(ctx, namespace)
 	}
-	if err := s.establish(ctx, namespace, now); err != nil {
+	if err != nil {
 		return Identity{}, err
 	}
-	return s.identity(ctx, namespace)
+	return id, s.ensureScopes(ctx, registry.BuiltIn())
 }
 
 func (s *Store) identity(ctx context.Context, namespace string) (Identity, error) {

@@ -2,27 +2,39 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"gatelodge/internal/audit"
+	"gatelodge/internal/oauth"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/sqldb"
 )
 
-const profileColumns = `id, developer_id, client_key, application_key, name, description, privacy_url, logo, created_at, updated_at, last_used_at, suspended_at, kind, id_token_alg, implicit, version`
+const profileColumns = `id, developer_id, client_key, application_key, name, description, privacy_url, logo, created_at, updated_at, last_used_at, suspended_at, ` + settingsColumns + `, audience, dynamic, version`
+
+// settingsColumns are in the order of settingsValues.
+const settingsColumns = `kind, id_token_alg, implicit, auth_method, jwks, jwks_uri, require_dpop, require_par, backchannel_logout_uri, token_format`
+
+func settingsValues(n registry.Settings) []any {
+	return []any{int64(n.Kind), n.IDTokenAlg, flag(n.Implicit), int64(n.Auth), n.JWKS, n.JWKSURI, flag(n.RequireDPoP), flag(n.RequirePAR), n.BackChannelLogoutURI, int64(n.TokenFormat)}
+}
 
 func scanProfile(row scanner, more ...any) (registry.SecurityProfile, error) {
 	var p registry.SecurityProfile
 	var client, application, logo []byte
-	var created, updated, used, suspended, implicit int64
+	var created, updated, used, suspended, implicit, dpop, par, dynamic int64
+	n := &p.Settings
 	err := row.Scan(append([]any{&p.ID, &p.DeveloperID, &client, &application, &p.Name, &p.Description, &p.PrivacyURL, &logo,
-		&created, &updated, &used, &suspended, &p.Settings.Kind, &p.Settings.IDTokenAlg, &implicit, &p.Version}, more...)...)
+		&created, &updated, &used, &suspended, &n.Kind, &n.IDTokenAlg, &implicit, &n.Auth, &n.JWKS, &n.JWKSURI, &dpop, &par,
+		&n.BackChannelLogoutURI, &n.TokenFormat, &p.Audience, &dynamic, &p.Version}, more...)...)
 	if err != nil {
 		return p, notFound(err)
 	}
 	p.CreatedAt, p.UpdatedAt = fromMicros(created), fromMicros(updated)
 	p.LastUsedAt, p.SuspendedAt = fromMicros(used), fromMicros(suspended)
-	p.Settings.Implicit = implicit != 0
+	n.Implicit, n.RequireDPoP, n.RequirePAR, p.Dynamic = implicit != 0, dpop != 0, par != 0, dynamic != 0
 	if err := fixed(p.Client[:], client, "profiles.client_key"); err != nil {
 		return p, err
 	}
@@ -51,6 +63,12 @@ type NewProfile struct {
 	Settings    registry.Settings
 	Logo        LogoChange
 	ReturnURLs  []registry.ReturnURL
+	Origins     []registry.AllowedOrigin
+	// PostLogoutURLs, Granted and Dynamic are of applications that register
+	// themselves, and of the operator's command.
+	PostLogoutURLs []registry.ReturnURL
+	Granted        oauth.ScopeSet
+	Dynamic        bool
 	// Secret is the value of the first client secret.
 	Secret string
 }
@@ -61,7 +79,8 @@ func (s *Store) CreateProfile(ctx context.Context, n NewProfile, by audit.By) (r
 		ID: s.ids.next(by.At), DeveloperID: n.DeveloperID,
 		Client: registry.NewClientKey(), Application: registry.NewApplicationKey(),
 		Name: n.Form.Name, Description: n.Form.Description, PrivacyURL: n.Form.PrivacyURL, Logo: n.Logo.Hash,
-		CreatedAt: by.At, UpdatedAt: by.At, Version: 1, Settings: n.Settings, ReturnURLs: n.ReturnURLs,
+		CreatedAt: by.At, UpdatedAt: by.At, Version: 1, Settings: n.Settings, ReturnURLs: n.ReturnURLs, Origins: n.Origins,
+		PostLogoutURLs: n.PostLogoutURLs, Granted: n.Granted, Dynamic: n.Dynamic,
 	}
 	if p.Settings.IDTokenAlg == "" {
 		p.Settings.IDTokenAlg = registry.DefaultIDTokenAlg
@@ -75,18 +94,20 @@ func (s *Store) CreateProfile(ctx context.Context, n NewProfile, by audit.By) (r
 		if err := t.putLogo(ctx, n.Logo); err != nil {
 			return err
 		}
-		if _, err := t.Exec(ctx, `INSERT INTO profiles (`+profileColumns+`, search_text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12, $13, $14, $15)`,
-			p.ID, p.DeveloperID, p.Client[:], p.Application[:], p.Name, p.Description, p.PrivacyURL, logoColumn(p.Logo),
-			micros(by.At), micros(by.At), int64(p.Settings.Kind), p.Settings.IDTokenAlg, flag(p.Settings.Implicit), p.Version, searchText(p.Name, p.Description)); err != nil {
+		values := append([]any{p.ID, p.DeveloperID, p.Client[:], p.Application[:], p.Name, p.Description, p.PrivacyURL, logoColumn(p.Logo),
+			micros(by.At), micros(by.At), 0, 0}, settingsValues(p.Settings)...)
+		values = append(values, p.Audience, flag(p.Dynamic), p.Version, searchText(p.Name, p.Description))
+		if _, err := t.Exec(ctx, `INSERT INTO profiles (`+profileColumns+`, search_text) VALUES (`+placeholders(len(values))+`)`, values...); err != nil {
 			return err
 		}
 		if err := t.insertSecret(ctx, p.ID, secret, sealed); err != nil {
 			return err
 		}
-		for i, u := range n.ReturnURLs {
-			if err := t.insertURL(ctx, "return_urls", p.ID, i, u.Value, u.Note); err != nil {
-				return err
-			}
+		if err := t.insertURLs(ctx, p); err != nil {
+			return err
+		}
+		if err := t.grantScopes(ctx, p.ID, p.Granted); err != nil {
+			return err
 		}
 		t.changed(ProfileChanged, p.ID)
 		return t.event(ctx, by, audit.Event{Kind: audit.ProfileCreated, ProfileID: p.ID, Detail: p.Name})
@@ -138,10 +159,15 @@ func (s *Store) Profile(ctx context.Context, developerID int64, key registry.App
 	return p, err
 }
 
-// ProfileByClient reads a profile by its client key, whoever's it is: for the
-// protocol and for the operator.
+// ProfileByClient reads a profile by its client key or that of one of its devices,
+// whoever's it is: for the protocol and for the operator.
 func (s *Store) ProfileByClient(ctx context.Context, key registry.ClientKey) (registry.SecurityProfile, Cursor, error) {
-	return s.profileSnapshot(ctx, `client_key = $1`, key[:])
+	return s.profileSnapshot(ctx, `id = COALESCE((SELECT id FROM profiles WHERE client_key = $1), (SELECT profile_id FROM device_clients WHERE client_key = $1))`, key[:])
+}
+
+// ProfileByAudience reads the profile of the API that has this identifier.
+func (s *Store) ProfileByAudience(ctx context.Context, audience string) (registry.SecurityProfile, Cursor, error) {
+	return s.profileSnapshot(ctx, `audience = $1 AND audience <> ''`, audience)
 }
 
 // ProfileByID is ProfileByClient by id.
@@ -155,18 +181,26 @@ func (s *Store) profileSnapshot(ctx context.Context, where string, args ...any) 
 		if p, err = scanProfile(t.QueryRow(ctx, `SELECT `+profileColumns+` FROM profiles WHERE `+where, args...)); err != nil {
 			return err
 		}
-		if p.ReturnURLs, err = collect(ctx, t, `SELECT value, note FROM return_urls WHERE profile_id = $1 ORDER BY position`, []any{p.ID}, func(row scanner) (registry.ReturnURL, error) {
-			var u registry.ReturnURL
-			err := row.Scan(&u.Value, &u.Note)
-			return u, err
-		}); err != nil {
-			return err
+		for table, into := range map[string]*[]registry.ReturnURL{"return_urls": &p.ReturnURLs, "post_logout_urls": &p.PostLogoutURLs} {
+			if *into, err = collect(ctx, t, `SELECT value, note FROM `+table+` WHERE profile_id = $1 ORDER BY position`, []any{p.ID}, func(row scanner) (registry.ReturnURL, error) {
+				var u registry.ReturnURL
+				err := row.Scan(&u.Value, &u.Note)
+				return u, err
+			}); err != nil {
+				return err
+			}
 		}
 		if p.Origins, err = collect(ctx, t, `SELECT value, note FROM origins WHERE profile_id = $1 ORDER BY position`, []any{p.ID}, func(row scanner) (registry.AllowedOrigin, error) {
 			var o registry.AllowedOrigin
 			err := row.Scan(&o.Value, &o.Note)
 			return o, err
 		}); err != nil {
+			return err
+		}
+		if p.Devices, err = collect(ctx, t, `SELECT `+deviceColumns+` FROM device_clients WHERE profile_id = $1 ORDER BY id`, []any{p.ID}, scanDevice); err != nil {
+			return err
+		}
+		if p.Granted, err = grantedScopes(ctx, t, p.ID); err != nil {
 			return err
 		}
 		p.Secrets, err = collect(ctx, t, `SELECT `+secretColumns+` FROM secrets WHERE profile_id = $1 ORDER BY id`, []any{p.ID}, scanSecret)
@@ -224,15 +258,8 @@ func (s *Store) SaveWebSettings(ctx context.Context, developerID, id, version in
 				return err
 			}
 		}
-		for i, o := range origins {
-			if err := t.insertURL(ctx, "origins", id, i, o.Value, o.Note); err != nil {
-				return err
-			}
-		}
-		for i, u := range urls {
-			if err := t.insertURL(ctx, "return_urls", id, i, u.Value, u.Note); err != nil {
-				return err
-			}
+		if err := t.insertURLs(ctx, registry.SecurityProfile{ID: id, Origins: origins, ReturnURLs: urls}); err != nil {
+			return err
 		}
 		t.changed(ProfileChanged, id)
 		return t.event(ctx, by, audit.Event{Kind: audit.WebSettingsChanged, ProfileID: id})
@@ -240,11 +267,18 @@ func (s *Store) SaveWebSettings(ctx context.Context, developerID, id, version in
 }
 
 // SaveSettings saves the Settings form over version, or answers ErrStale.
-func (s *Store) SaveSettings(ctx context.Context, developerID, id, version int64, n registry.Settings, by audit.By) error {
+func (s *Store) SaveSettings(ctx context.Context, developerID, id, version int64, n registry.Settings, postLogout []registry.ReturnURL, by audit.By) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := t.Exec(ctx, `UPDATE profiles SET kind = $1, id_token_alg = $2, implicit = $3, updated_at = $4, version = version + 1 WHERE id = $5 AND developer_id = $6 AND version = $7`,
-			int64(n.Kind), n.IDTokenAlg, flag(n.Implicit), micros(by.At), id, developerID, version)
+		values := append(settingsValues(n), micros(by.At), id, developerID, version)
+		rows, err := t.Exec(ctx, `UPDATE profiles SET (`+settingsColumns+`, updated_at, version) = (`+placeholders(len(values)-3)+`, version + 1)
+			WHERE id = $12 AND developer_id = $13 AND version = $14`, values...)
 		if err := need(rows, err, ErrStale); err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, `DELETE FROM post_logout_urls WHERE profile_id = $1`, id); err != nil {
+			return err
+		}
+		if err := t.insertURLs(ctx, registry.SecurityProfile{ID: id, PostLogoutURLs: postLogout}); err != nil {
 			return err
 		}
 		t.changed(ProfileChanged, id)
@@ -260,9 +294,40 @@ func flag(yes bool) int64 {
 	return 0
 }
 
-func (t *tx) insertURL(ctx context.Context, table string, profileID int64, position int, value, note string) error {
-	_, err := t.Exec(ctx, `INSERT INTO `+table+` (profile_id, position, value, note) VALUES ($1, $2, $3, $4)`, profileID, position, value, note)
-	return err
+// insertURLs writes the addresses that p has; those of before are gone.
+func (t *tx) insertURLs(ctx context.Context, p registry.SecurityProfile) error {
+	insert := func(table string, position int, value, note string) error {
+		_, err := t.Exec(ctx, `INSERT INTO `+table+` (profile_id, position, value, note) VALUES ($1, $2, $3, $4)`, p.ID, position, value, note)
+		return err
+	}
+	for i, o := range p.Origins {
+		if err := insert("origins", i, o.Value, o.Note); err != nil {
+			return err
+		}
+	}
+	for i, u := range p.ReturnURLs {
+		if err := insert("return_urls", i, u.Value, u.Note); err != nil {
+			return err
+		}
+	}
+	for i, u := range p.PostLogoutURLs {
+		if err := insert("post_logout_urls", i, u.Value, u.Note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placeholders are $1 to $n.
+func placeholders(n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "$%d", i+1)
+	}
+	return b.String()
 }
 
 // DeleteProfile ends a profile with all its credentials and grants, for good.

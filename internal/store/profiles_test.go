@@ -294,11 +294,11 @@ func TestSaveSettings(t *testing.T) {
 		p, _ := w.Profile(t, d.ID, "Reports")
 		kept, _ := w.Profile(t, d.ID, "Others")
 		want := registry.Settings{Kind: registry.Native, IDTokenAlg: "ES256", Implicit: true}
-		wantErr(t, "a stranger's", w.Store.SaveSettings(ctx, stranger.ID, p.ID, 1, want, storetest.By(0)), store.ErrStale)
-		if err := w.Store.SaveSettings(ctx, d.ID, p.ID, 1, want, storetest.By(time.Hour)); err != nil {
+		wantErr(t, "a stranger's", w.Store.SaveSettings(ctx, stranger.ID, p.ID, 1, want, nil, storetest.By(0)), store.ErrStale)
+		if err := w.Store.SaveSettings(ctx, d.ID, p.ID, 1, want, nil, storetest.By(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		wantErr(t, "over another change", w.Store.SaveSettings(ctx, d.ID, p.ID, 1, registry.Settings{}, storetest.By(0)), store.ErrStale)
+		wantErr(t, "over another change", w.Store.SaveSettings(ctx, d.ID, p.ID, 1, registry.Settings{}, nil, storetest.By(0)), store.ErrStale)
 		got, _, err := w.Store.ProfileByID(ctx, p.ID)
 		if diff := cmp.Diff(want, got.Settings); diff != "" || err != nil || got.Version != 2 || !got.UpdatedAt.Equal(storetest.Now().Add(time.Hour)) {
 			t.Errorf("version %d of %v, %v (-want +got)\n%s", got.Version, got.UpdatedAt, err, diff)
