@@ -143,8 +143,7 @@ func readAssertion(payload []byte) (assertionClaims, *oauth.Error) {
 func (k ClientKeys) verify(jws *jose.JSONWebSignature) ([]byte, *oauth.Error) {
 	header := jws.Signatures[0].Protected
 	for _, key := range k.keys {
-		if header.KeyID != "" && key.id != "" && key.id != header.KeyID ||
-			!slices.Contains(key.algs, jose.SignatureAlgorithm(header.Algorithm)) {
+		if !key.fits(header) {
 			continue
 		}
 		if payload, err := jws.Verify(key.public); err == nil {
@@ -152,6 +151,24 @@ func (k ClientKeys) verify(jws *jose.JSONWebSignature) ([]byte, *oauth.Error) {
 		}
 	}
 	return nil, refuseAssertion("The assertion is not signed by a key of the client, in the algorithm of that key.")
+}
+
+// fits reports whether a key may have made a signature with this header.
+func (k clientKey) fits(header jose.Header) bool {
+	return (header.KeyID == "" || k.id == "" || k.id == header.KeyID) &&
+		slices.Contains(k.algs, jose.SignatureAlgorithm(header.Algorithm))
+}
+
+// Lack reports whether an assertion is by a key that is not among the keys, as its
+// header says: a newer set may then have it. It verifies nothing, and of what is no
+// assertion it reports false.
+func (k ClientKeys) Lack(token string) bool {
+	jws, err := parseAssertion(token)
+	if err != nil {
+		return false
+	}
+	header := jws.Signatures[0].Protected
+	return !slices.ContainsFunc(k.keys, func(key clientKey) bool { return key.fits(header) })
 }
 
 func refuseAssertion(reason string) *oauth.Error {

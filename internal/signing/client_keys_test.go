@@ -157,3 +157,26 @@ func FuzzParseJWKS(f *testing.F) {
 		}
 	})
 }
+
+func TestClientKeysLack(t *testing.T) {
+	named := clientKeys(t, jwkOf(ecKey().Public(), object{"kid": "a"}))
+	unnamed := clientKeys(t, jwkOf(ecKey().Public(), nil))
+	for name, tc := range map[string]struct {
+		keys  ClientKeys
+		token string
+		want  bool
+	}{
+		"named":                  {named, signed(t, jose.ES256, ecKey(), object{"kid": "a"}, nil), false},
+		"another's by that name": {named, signed(t, jose.ES256, otherEC(), object{"kid": "a"}, nil), false}, // judged by VerifyAssertion
+		"not named":              {named, signed(t, jose.ES256, ecKey(), nil, nil), false},
+		"another name":           {named, signed(t, jose.ES256, ecKey(), object{"kid": "b"}, nil), true},
+		"another algorithm":      {named, signed(t, jose.RS256, rsaKey(), object{"kid": "a"}, nil), true},
+		"key without name":       {unnamed, signed(t, jose.ES256, ecKey(), object{"kid": "b"}, nil), false},
+		"no keys":                {ClientKeys{}, signed(t, jose.ES256, ecKey(), nil, nil), true},
+		"no assertion":           {named, "a.b.c", false},
+	} {
+		if got := tc.keys.Lack(tc.token); got != tc.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
