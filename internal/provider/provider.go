@@ -9,6 +9,7 @@ import (
 
 	"gatelodge/internal/account"
 	"gatelodge/internal/audit"
+	"gatelodge/internal/fetch"
 	"gatelodge/internal/limit"
 	"gatelodge/internal/live"
 	"gatelodge/internal/oauth"
@@ -34,6 +35,8 @@ type Options struct {
 	Email      account.EmailPolicy
 	Now        func() time.Time
 	Address    func(*http.Request) netip.Addr
+	// Fetch reaches the addresses that applications name.
+	Fetch *fetch.Fetcher
 }
 
 // Provider serves the protocol.

@@ -18,6 +18,7 @@ import (
 
 	"gatelodge/internal/account"
 	"gatelodge/internal/console"
+	"gatelodge/internal/fetch"
 	"gatelodge/internal/keyring"
 	"gatelodge/internal/limit"
 	"gatelodge/internal/live"
@@ -184,6 +185,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	prov, err := provider.New(provider.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Issuer: c.Issuer,
 		Namespace: registry.Namespace(identity.Namespace), SubjectKey: identity.SubjectKey, Email: email, Now: c.Now, Address: address,
+		Fetch: fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())}),
 	})
 	if err != nil {
 		return err
