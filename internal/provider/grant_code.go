@@ -84,7 +84,7 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	// (login-with-amazon.md section 7); on the standard path it is good for one use.
 	if x.method != oauth.AuthNone || rotating {
 		given.refresh, err = NewRefreshToken(p.View, authz.RefreshToken{
-			GrantID: grant.ID, Family: family, Scopes: given.scopes, Dialect: code.Dialect, Rotating: rotating, IssuedAt: x.now,
+			GrantID: grant.ID, Family: family, Scopes: given.scopes, Dialect: code.Dialect, Rotating: rotating, IssuedAt: x.now, AuthTime: code.AuthTime,
 		})
 	}
 	return given, err

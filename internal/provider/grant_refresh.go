@@ -55,7 +55,8 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 			return issue{}, err
 		}
 	}
-	given := issue{grantID: grant.ID, family: token.Family, scopes: scopes, dialect: token.Dialect, refresh: text, account: grant.AccountID, extra: token.Extra}
+	given := issue{grantID: grant.ID, family: token.Family, scopes: scopes, dialect: token.Dialect, refresh: text,
+		account: grant.AccountID, authTime: token.AuthTime, extra: token.Extra}
 	if token.Dialect == oauth.Standard {
 		given.scope = strings.Join(x.table.Names(scopes), " ")
 	}
