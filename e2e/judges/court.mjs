@@ -1,6 +1,11 @@
 // What scripts have beside the library that judges: profiles, people, and what both
 // are asked. It is served by court_test.go.
 import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
+
+// Node 18, which is Debian 12's, has what libraries expect, but not as globals.
+globalThis.crypto ??= webcrypto;
+globalThis.CryptoKey ??= webcrypto.CryptoKey;
 
 export const issuer = new URL(process.env.GATELODGE_ISSUER);
 

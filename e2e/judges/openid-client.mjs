@@ -70,7 +70,7 @@ for (const [method, authentication] of methods) {
       assert.equal(known.active, true);
       assert.equal(known.client_id, profile.client_id);
       assert.equal(known.sub, claims.sub);
-      assert.deepEqual(known.scope.split(" ").toSorted(), ["email", "openid", "profile"]);
+      assert.deepEqual(known.scope.split(" ").sort(), ["email", "openid", "profile"]);
 
       const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token);
       assert.equal(refreshed.refresh_token, tokens.refresh_token, "a confidential client keeps its refresh token");
