@@ -36,6 +36,8 @@ type request struct {
 	essential, voluntary oauth.ScopeSet
 	// table says what the scopes are.
 	table *registry.Scopes
+	// audience are the APIs that were named (RFC 8707).
+	audience audience
 	// Of OpenID Connect Core section 3.1.2.1.
 	prompt    oidc.Prompt
 	maxAge    oidc.MaxAge
@@ -148,7 +150,11 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 			q.voluntary = q.voluntary.With(scope.Number)
 		}
 	}
-	return q, nil
+	q.audience, err = p.resources(ctx, q.Resources, table, q.requested())
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return nil, reject(e)
+	}
+	return q, err
 }
 
 // refuseObjects refuses request objects, which are not read here: OpenID Connect
