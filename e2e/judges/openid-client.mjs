@@ -111,7 +111,7 @@ test("a single page needs PKCE", async () => {
   address.searchParams.delete("code_challenge");
   address.searchParams.delete("code_challenge_method");
   const { url } = await user.visit(address);
-  await assert.rejects(client.authorizationCodeGrant(config, new URL(url), { ...checks, pkceCodeVerifier: undefined }), { error: "invalid_client" });
+  await assert.rejects(client.authorizationCodeGrant(config, new URL(url), { ...checks, pkceCodeVerifier: undefined }), { error: "invalid_request" });
 });
 
 test("a native app comes back to the port that it was given", async () => {
