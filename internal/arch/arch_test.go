@@ -55,6 +55,7 @@ var may = map[string][]string{
 	"guard":         {},
 	"slate/store":   {"internal/sqldb"},
 	"slate/reports": {"slate/store"},
+	"slate/portal":  {"internal/web", "slate/store", "slate/reports"},
 	// Support of tests.
 	"internal/arch":            {},
 	"internal/faultdb":         {},

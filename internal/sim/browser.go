@@ -194,7 +194,17 @@ func (p *Page) Follow(name string) *Page {
 	if a == nil {
 		p.browser.world.t.Fatalf("no link %q on the page:\n%s", name, p.Text())
 	}
-	return p.browser.Open(attr(a, "href"))
+	return p.browser.goTo(http.MethodGet, p.link(attr(a, "href")), nil, "", "same-origin")
+}
+
+// link is where an address on the page leads: pages may be another server's.
+func (p *Page) link(address string) *url.URL {
+	p.browser.world.t.Helper()
+	u, err := p.URL.Parse(address)
+	if err != nil {
+		p.browser.world.t.Fatal(err)
+	}
+	return u
 }
 
 // Press fills fields, given by their labels or names and values in turn, and
@@ -226,7 +236,7 @@ func (p *Page) Press(button string, fields ...string) *Page {
 	}
 	action := b.resolve(p.URL.String())
 	if to := attr(form, "action"); to != "" {
-		action = b.resolve(to)
+		action = p.link(to)
 	}
 	if !strings.EqualFold(attr(form, "method"), "post") {
 		action.RawQuery = values.Encode()

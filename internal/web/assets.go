@@ -32,29 +32,41 @@ type assetSet struct {
 	files map[string][]byte
 }
 
-func loadAssets() (assetSet, error) {
+// loadAssets reads the kit's own assets and then more, which may be nil.
+func loadAssets(more fs.FS) (assetSet, error) {
 	set := assetSet{files: map[string][]byte{}}
+	own, err := fs.Sub(assetFS, "assets")
+	if err != nil {
+		return set, err
+	}
 	sum := sha256.New()
-	// WalkDir goes in lexical order, so the hash depends on the contents alone.
-	err := fs.WalkDir(assetFS, "assets", func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+	for _, fsys := range []fs.FS{own, more} {
+		if fsys == nil {
+			continue
 		}
-		name := strings.TrimPrefix(p, "assets/")
-		if assetTypes[path.Ext(name)] == "" {
-			return fmt.Errorf("%s has no type", name)
-		}
-		data, err := assetFS.ReadFile(p)
+		// WalkDir goes in lexical order, so the hash depends on the contents alone.
+		err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			if assetTypes[path.Ext(name)] == "" {
+				return fmt.Errorf("%s has no type", name)
+			}
+			data, err := fs.ReadFile(fsys, name)
+			if err != nil {
+				return err
+			}
+			set.files[name] = data
+			fmt.Fprintf(sum, "%s %d\n", name, len(data))
+			sum.Write(data)
+			return nil
+		})
 		if err != nil {
-			return err
+			return set, err
 		}
-		set.files[name] = data
-		fmt.Fprintf(sum, "%s %d\n", name, len(data))
-		sum.Write(data)
-		return nil
-	})
+	}
 	set.hash = hex.EncodeToString(sum.Sum(nil))[:16]
-	return set, err
+	return set, nil
 }
 
 func (s assetSet) url(name string) (string, error) {
@@ -81,7 +93,7 @@ func (k *Kit) Assets() http.Handler {
 		hash, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/assets/"), "/")
 		data, ok := k.assets.files[name]
 		if !ok || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
-			k.notFound().ServeHTTP(w, r)
+			k.NotFound(Link{"Home", "/"}).ServeHTTP(w, r)
 			return
 		}
 		h := w.Header()

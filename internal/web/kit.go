@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"time"
@@ -34,6 +35,11 @@ type Options struct {
 	// Account tells who is signed in, for the pages that web serves itself.
 	// It may be nil, and its result may be nil.
 	Account func(*http.Request) *AccountBadge
+	// Frame, when set, holds templates (*.html) that take the place of pieces of the
+	// layout: "styles", "mark", "bar" and "foot". Products have their own.
+	Frame fs.FS
+	// Assets, when set, are served beside the kit's; one of the same name takes its place.
+	Assets fs.FS
 }
 
 // Kit holds what all pages share: layout, components, assets, headers, log.
@@ -75,10 +81,10 @@ func New(o Options) (*Kit, error) {
 		k.now = time.Now
 	}
 	var err error
-	if k.assets, err = loadAssets(); err != nil {
+	if k.assets, err = loadAssets(o.Assets); err != nil {
 		return nil, fmt.Errorf("web: assets: %w", err)
 	}
-	if k.base, err = k.parseBase(); err != nil {
+	if k.base, err = k.parseBase(o.Frame); err != nil {
 		return nil, fmt.Errorf("web: templates: %w", err)
 	}
 	if k.errors, err = k.ownPages("errors"); err != nil {

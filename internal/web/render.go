@@ -27,7 +27,9 @@ type Page struct {
 	Flash   *Flash
 	// Narrow is the one-column layout of sign-in, consent and errors.
 	Narrow bool
-	Data   any
+	// Bar is for the "bar" of Options.Frame.
+	Bar  any
+	Data any
 }
 
 // AccountBadge is who is signed in, as the header shows it.
@@ -68,7 +70,7 @@ type Pages struct {
 	pages map[string]*template.Template
 }
 
-func (k *Kit) parseBase() (*templates, error) {
+func (k *Kit) parseBase(frame fs.FS) (*templates, error) {
 	t := &templates{}
 	var err error
 	t.components, err = template.New("components").Funcs(k.funcs(t)).ParseFS(templateFS, "templates/components/*.html")
@@ -79,6 +81,9 @@ func (k *Kit) parseBase() (*templates, error) {
 		return nil, err
 	}
 	t.layout, err = template.New("layout").Funcs(k.funcs(t)).ParseFS(templateFS, "templates/layout.html")
+	if err == nil && frame != nil {
+		t.layout, err = t.layout.ParseFS(frame, "*.html")
+	}
 	return t, err
 }
 

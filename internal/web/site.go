@@ -50,7 +50,7 @@ func (k *Kit) Site() (http.Handler, error) {
 	}))
 	mux.Handle("/assets/", k.Assets())
 	mux.Handle("GET /favicon.ico", http.RedirectHandler(k.Asset("mark.svg"), http.StatusFound))
-	mux.Handle("/", k.notFound())
+	mux.Handle("/", k.NotFound(Link{"Home", "/"}, Link{"Console", "/console"}, Link{"Help", "/help"}))
 	return mux, nil
 }
 
@@ -78,8 +78,9 @@ func (k *Kit) signedIn(r *http.Request) *AccountBadge {
 	return k.account(r)
 }
 
-func (k *Kit) notFound() http.Handler {
+// NotFound is the page for addresses where nothing is, with ways on.
+func (k *Kit) NotFound(links ...Link) http.Handler {
 	return k.Browser(func(http.ResponseWriter, *http.Request) error {
-		return NotFound("No page has this address.", Link{"Home", "/"}, Link{"Console", "/console"}, Link{"Help", "/help"})
+		return NotFound("No page has this address.", links...)
 	})
 }

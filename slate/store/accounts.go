@@ -104,13 +104,7 @@ type Member struct {
 
 // Members lists who is in an account.
 func (s *Store) Members(ctx context.Context, accountID int64) ([]Member, error) {
-	return collect(ctx, outside{s.db}, func(r scanner) (Member, error) {
-		var m Member
-		var manage, reports, since int64
-		err := r.Scan(&m.ID, &m.Subject, &m.Name, &m.Email, &m.UserCode, &manage, &reports, &since)
-		m.Manage, m.Reports, m.Since = manage != 0, reports != 0, fromMicros(since)
-		return m, err
-	}, `SELECT p.id, p.subject, p.name, p.email, p.user_code, m.manage, m.reports, m.created_at FROM members AS m JOIN people AS p ON p.id = m.person_id
+	return collect(ctx, outside{s.db}, scanMember, `SELECT `+memberColumns+` FROM members AS m JOIN people AS p ON p.id = m.person_id
 		WHERE m.account_id = $1 ORDER BY m.created_at, p.id`, accountID)
 }
 

@@ -116,3 +116,8 @@ func (s *Store) Called(ctx context.Context, at map[int64]time.Time) error {
 		return nil
 	})
 }
+
+// ApplicationOf reads one of an account's.
+func (s *Store) ApplicationOf(ctx context.Context, accountID, id int64) (Application, error) {
+	return scanApplication(s.db.QueryRow(ctx, `SELECT `+applicationColumns+applicationTables+`WHERE a.id = $1 AND a.account_id = $2`, id, accountID))
+}

@@ -226,9 +226,12 @@ func (s *Store) Publish(ctx context.Context, p Published, now time.Time) (before
 		if err != nil {
 			return err
 		}
+		// A corrected file may have no activity, or other columns with figures.
+		if _, err := t.Exec(ctx, `DELETE FROM weeks WHERE channel_id = $1 AND type_id = $2 AND begin_day = $3`, channelID, typeID, day(r.Begin)); err != nil {
+			return err
+		}
 		for measure, value := range p.Sums {
-			if _, err := t.Exec(ctx, `INSERT INTO weeks (channel_id, type_id, begin_day, measure, value) VALUES ($1, $2, $3, $4, $5)
-				ON CONFLICT (channel_id, type_id, begin_day, measure) DO UPDATE SET value = $5`, channelID, typeID, day(r.Begin), measure, value); err != nil {
+			if _, err := t.Exec(ctx, `INSERT INTO weeks (channel_id, type_id, begin_day, measure, value) VALUES ($1, $2, $3, $4, $5)`, channelID, typeID, day(r.Begin), measure, value); err != nil {
 				return err
 			}
 		}
@@ -277,7 +280,8 @@ type Point struct {
 	Value int64
 }
 
-// Plot sums a measure of all channels of an account by week.
+// Plot sums a measure of all channels of an account by week. What weekly reports say
+// is said again by the daily and the monthly ones, so these are left out.
 func (s *Store) Plot(ctx context.Context, accountID int64, measure string, since time.Time) ([]Point, error) {
 	return collect(ctx, outside{s.db}, func(r scanner) (Point, error) {
 		var p Point
@@ -285,7 +289,8 @@ func (s *Store) Plot(ctx context.Context, accountID int64, measure string, since
 		err := r.Scan(&begin, &p.Value)
 		p.Begin = date(begin)
 		return p, err
-	}, `SELECT w.begin_day, SUM(w.value) FROM weeks AS w JOIN channels AS c ON c.id = w.channel_id WHERE c.account_id = $1 AND w.measure = $2 AND w.begin_day >= $3 GROUP BY w.begin_day ORDER BY w.begin_day`,
+	}, `SELECT w.begin_day, SUM(w.value) FROM weeks AS w JOIN channels AS c ON c.id = w.channel_id JOIN report_types AS t ON t.id = w.type_id
+		WHERE c.account_id = $1 AND t.cadence = 'Weekly' AND w.measure = $2 AND w.begin_day >= $3 GROUP BY w.begin_day ORDER BY w.begin_day`,
 		accountID, measure, day(since))
 }
 

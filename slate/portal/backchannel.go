@@ -1,0 +1,126 @@
+package portal
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	// logoutBody bounds a request with a logout token.
+	logoutBody = 16 << 10
+	// logoutLives is how old a logout token may be, and logoutSkew by how much clocks
+	// may differ.
+	logoutLives = 5 * time.Minute
+	logoutSkew  = time.Minute
+	// maxLogouts bounds how many are remembered.
+	maxLogouts = 10_000
+
+	logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
+)
+
+// logoutToken is what says that a session at Gatelodge, or all of somebody, ended.
+type logoutToken struct {
+	Subject  string                     `json:"sub"`
+	Session  string                     `json:"sid"`
+	ID       string                     `json:"jti"`
+	IssuedAt *float64                   `json:"iat"`
+	Nonce    json.RawMessage            `json:"nonce"`
+	Events   map[string]json.RawMessage `json:"events"`
+}
+
+// backChannelLogout ends sessions that ended at Gatelodge (Back-Channel Logout 1.0
+// section 2.5).
+func (p *Portal) backChannelLogout(w http.ResponseWriter, r *http.Request) error {
+	now := p.options.Now()
+	w.Header().Set("Cache-Control", "no-store") // section 2.8
+	if err := r.ParseForm(); err != nil {
+		return logoutRefused(w, http.StatusBadRequest, "The request is not a form.")
+	}
+	values := r.PostForm["logout_token"]
+	if len(values) != 1 || values[0] == "" {
+		return logoutRefused(w, http.StatusBadRequest, "There has to be one logout_token.")
+	}
+	g, err := p.gatelodge(r.Context(), now)
+	if err != nil {
+		return logoutRefused(w, http.StatusServiceUnavailable, "The keys of the issuer cannot be read.")
+	}
+	token, err := p.verifyLogout(r.Context(), g, values[0], now)
+	if err != nil {
+		if _, down := errors.AsType[*url.Error](err); down {
+			return logoutRefused(w, http.StatusServiceUnavailable, "The keys of the issuer cannot be read.")
+		}
+		return logoutRefused(w, http.StatusBadRequest, "The logout token is not good.")
+	}
+	if err := p.options.Store.EndSessionsOf(r.Context(), token.Subject, token.Session); err != nil {
+		return err
+	}
+	// Noted when it has been followed: one that was not may be sent again.
+	p.noteLogout(token.ID, now)
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// verifyLogout does what section 2.6 says, its steps in order.
+func (p *Portal) verifyLogout(ctx context.Context, g *gatelodge, raw string, now time.Time) (t logoutToken, err error) {
+	// Steps 2 and 3: signature by a key and algorithm of the issuer's; iss, aud, exp.
+	verified, err := g.verifier.Verify(p.asking(ctx), raw)
+	if err != nil {
+		return t, err
+	}
+	if err := verified.Claims(&t); err != nil {
+		return t, err
+	}
+	switch event, ok := t.Events[logoutEvent]; {
+	case t.IssuedAt == nil || verified.IssuedAt.Before(now.Add(-logoutLives)) || verified.IssuedAt.After(now.Add(logoutSkew)):
+		return t, errors.New("portal: a logout token of another time")
+	case t.Subject == "" && t.Session == "":
+		return t, errors.New("portal: a logout token of nobody")
+	case !ok || !bytes.HasPrefix(bytes.TrimSpace(event), []byte("{")):
+		return t, errors.New("portal: not a logout token") // an ID token, say
+	case t.Nonce != nil:
+		return t, errors.New("portal: a logout token has no nonce")
+	case t.ID == "":
+		return t, errors.New("portal: a logout token without an id")
+	case p.followed(t.ID, now):
+		return t, errors.New("portal: a logout token for the second time")
+	}
+	return t, nil
+}
+
+// followed reports whether a logout token has had its effect here.
+func (p *Portal) followed(id string, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	until, ok := p.logouts[id]
+	return ok && now.Before(until)
+}
+
+func (p *Portal) noteLogout(id string, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for old, until := range p.logouts {
+		// When there is no room, one for which there is no need or one at random goes: a
+		// token that is sent again ends no more than its own sessions.
+		if !now.Before(until) || len(p.logouts) >= maxLogouts {
+			delete(p.logouts, old)
+		}
+	}
+	p.logouts[id] = now.Add(logoutLives + logoutSkew)
+}
+
+// logoutRefused answers as section 2.8 says.
+func logoutRefused(w http.ResponseWriter, status int, words string) error {
+	body, err := json.Marshal(map[string]string{"error": "invalid_request", "error_description": words})
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, err = w.Write(body)
+	return err
+}
