@@ -72,10 +72,6 @@ func (p *Portal) addApplication(w http.ResponseWriter, r *http.Request, v visit)
 		return err
 	}
 	id := form.Get("client_id")
-	if form.Get("reporting") == "" {
-		form.Fail("reporting", "Tick Reporting. It is what an application can be let in for.")
-	}
-	checkPurpose(form)
 	known, err := p.options.Store.Applications(r.Context(), v.account.ID)
 	if err != nil {
 		return err
@@ -90,6 +86,10 @@ func (p *Portal) addApplication(w http.ResponseWriter, r *http.Request, v visit)
 	} else if err != nil {
 		return down(err, web.Link{Text: "Applications", URL: accountPath(v.account.ID, "applications")})
 	}
+	if form.Get("reporting") == "" {
+		form.Fail("reporting", "Tick Reporting. It is what an application can be let in for.")
+	}
+	checkPurpose(form)
 	page := newApplicationPage{Form: form}
 	if f.ClientID != "" {
 		page.Facts, page.Seen = &f, f.seen()

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -51,7 +50,7 @@ func (p *Portal) backChannelLogout(w http.ResponseWriter, r *http.Request) error
 	}
 	token, err := p.verifyLogout(r.Context(), g, values[0], now)
 	if err != nil {
-		if _, down := errors.AsType[*url.Error](err); down {
+		if withoutKeys(err) {
 			return logoutRefused(w, http.StatusServiceUnavailable, "The keys of the issuer cannot be read.")
 		}
 		return logoutRefused(w, http.StatusBadRequest, "The logout token is not good.")

@@ -58,7 +58,7 @@ func (p *Portal) dashboard(w http.ResponseWriter, r *http.Request, v visit) erro
 		if len(points) > 0 {
 			data.Empty = false
 			f.Latest = points[len(points)-1]
-			f.Wide, f.Narrow = newPlot(points, 680, 220), newPlot(points, 320, 200)
+			f.Wide, f.Narrow = newPlot(points, 1020, 260), newPlot(points, 320, 200)
 			f.Change = change(points)
 		}
 		data.Figures = append(data.Figures, f)

@@ -92,6 +92,10 @@ func down(err error, links ...web.Link) *web.Error {
 	}
 }
 
+// withoutKeys reports whether a token could not be verified because the keys could not
+// be read. The library says so in words alone.
+func withoutKeys(err error) bool { return strings.Contains(err.Error(), "fetching keys") }
+
 // facts are what Gatelodge tells everybody of an application.
 type facts struct {
 	ClientID  string `json:"client_id"`

@@ -115,26 +115,27 @@ func niceSteps(highest float64) (step float64, steps int) {
 	return step, steps
 }
 
-// months marks the beginnings of months, as many as there is room for.
+// months marks the beginnings of every month, or of every second, third, sixth or
+// twelfth when there is no room for more.
 func months(begin, end time.Time, x func(time.Time) float64, room float64) []tick {
 	var all []tick
-	for m := time.Date(begin.Year(), begin.Month(), 1, 0, 0, 0, 0, time.UTC); !m.After(end); m = m.AddDate(0, 1, 0) {
-		if m.Before(begin) {
-			continue
+	for _, every := range []int{1, 2, 3, 6, 12} {
+		all = nil
+		for m := time.Date(begin.Year(), begin.Month(), 1, 0, 0, 0, 0, time.UTC); !m.After(end); m = m.AddDate(0, 1, 0) {
+			if m.Before(begin) || int(m.Month()-time.January)%every != 0 {
+				continue
+			}
+			text := m.Format("Jan")
+			if m.Month() == time.January {
+				text = m.Format("2006")
+			}
+			all = append(all, tick{At: x(m), Text: text})
 		}
-		text := m.Format("Jan")
-		if m.Month() == time.January {
-			text = m.Format("2006")
+		if len(all) < 2 || all[1].At-all[0].At >= room {
+			break
 		}
-		all = append(all, tick{At: x(m), Text: text})
 	}
-	var shown []tick
-	for _, t := range all {
-		if len(shown) == 0 || t.At-shown[len(shown)-1].At >= room {
-			shown = append(shown, t)
-		}
-	}
-	return shown
+	return all
 }
 
 // Tall is the height of what is plotted.

@@ -60,8 +60,8 @@ func newWorld(t testing.TB, cfg sqldb.Config) *world {
 	return w
 }
 
-// open makes a portal that asks with a client, and puts it in the place of the one before.
-func (w *world) open(client *http.Client) {
+// portal makes a portal at an address, which asks with a client.
+func (w *world) portal(address string, client *http.Client) *portal.Portal {
 	w.t.Helper()
 	p, err := portal.New(portal.Options{
 		Store: w.store, Library: w.lib, Gatelodge: w.Issuer, ClientID: w.client.ID, ClientSecret: w.client.Secret,
@@ -70,8 +70,14 @@ func (w *world) open(client *http.Client) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return p
+}
+
+// open puts a portal that asks with a client in the place of the one before.
+func (w *world) open(client *http.Client) {
+	w.t.Helper()
 	mux := http.NewServeMux()
-	p.Routes(mux)
+	w.portal(address, client).Routes(mux)
 	mux.Handle("GET "+reports.DownloadPath, w.lib)
 	w.Host(host, mux)
 }

@@ -144,6 +144,9 @@ func (p *Portal) finish(ctx context.Context, g *gatelodge, a attempt, code strin
 	}
 	raw, _ := token.Extra("id_token").(string)
 	id, err := g.verifier.Verify(ctx, raw)
+	if err != nil && withoutKeys(err) {
+		return u, err
+	}
 	if err != nil {
 		return u, &untrusted{err}
 	}

@@ -82,8 +82,6 @@ func (p *Portal) addUser(w http.ResponseWriter, r *http.Request, v visit) error 
 		return err
 	}
 	rights := rightsIn(form)
-	checkSome(form, rights)
-	checkGiven(form, v, store.Rights{}, rights)
 	var person store.Person
 	if form.Get("code") == "" {
 		form.Fail("code", "Enter the user code. They find it in Slate, under My user settings.")
@@ -92,6 +90,8 @@ func (p *Portal) addUser(w http.ResponseWriter, r *http.Request, v visit) error 
 	} else if err != nil {
 		return err
 	}
+	checkSome(form, rights)
+	checkGiven(form, v, store.Rights{}, rights)
 	if form.OK() {
 		err = p.options.Store.LetIn(r.Context(), v.account.ID, person.ID, rights, store.Actor{PersonID: v.person.ID, At: v.now})
 		if errors.Is(err, store.ErrTaken) {
@@ -119,8 +119,6 @@ func (p *Portal) invite(w http.ResponseWriter, r *http.Request, v visit) error {
 		return err
 	}
 	rights := rightsIn(form)
-	checkSome(form, rights)
-	checkGiven(form, v, store.Rights{}, rights)
 	email := form.Get("email")
 	if address, err := mail.ParseAddress(email); err != nil || address.Address != email || len(email) > 254 {
 		form.Fail("email", "Enter one address, such as ann@example.com.")
@@ -136,6 +134,8 @@ func (p *Portal) invite(w http.ResponseWriter, r *http.Request, v visit) error {
 	if lives == 0 {
 		form.Fail("days", "Choose one of these.")
 	}
+	checkSome(form, rights)
+	checkGiven(form, v, store.Rights{}, rights)
 	if !form.OK() {
 		return p.showUserForm(w, r, v, http.StatusUnprocessableEntity, "user-invite", "Invite User", form)
 	}

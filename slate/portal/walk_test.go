@@ -83,7 +83,7 @@ func TestWalk(t *testing.T) {
 		w.put(strconv.FormatInt(alpha.ID, 10)+"/channels/Sample Channel (US)/Subscription Weekly/2020-01-06_2020-01-12.csv", "Date,Subscriptions,Minutes Streamed\n")
 		page = bob.Open(path(alpha, "reporting")).Follow("Channels Usage and subscriptions of your channels, by territory.")
 		wantText(t, "channels", page, http.StatusOK, "Sample Channel", "US")
-		page = page.Follow("Sample Channel")
+		page = page.Follow("Sample Channel (US)")
 		wantText(t, "types", page, http.StatusOK, "Subscription", "Weekly", "31")
 		page = page.Follow("Subscription")
 		wantText(t, "periods", page, http.StatusOK, "1–26 of 31")
