@@ -46,6 +46,8 @@ const (
 	SecretShown        Kind = "secret.shown"
 	SecretCreated      Kind = "secret.created"
 	SecretEnded        Kind = "secret.ended"
+	DeviceAdded        Kind = "device.added"
+	DeviceRemoved      Kind = "device.removed"
 	GrantGiven         Kind = "grant.given"
 	GrantRemoved       Kind = "grant.removed"
 	FamilyEnded        Kind = "grant.code_replayed"
@@ -74,6 +76,8 @@ var words = map[Kind]string{
 	SecretShown:        "Client secret shown",
 	SecretCreated:      "Client secret created",
 	SecretEnded:        "Client secret ended",
+	DeviceAdded:        "Device client ID made",
+	DeviceRemoved:      "Device client ID removed: its tokens ended",
 	GrantGiven:         "Consent given",
 	GrantRemoved:       "Consent removed",
 	FamilyEnded:        "Authorization code used twice: its tokens ended",

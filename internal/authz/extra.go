@@ -10,7 +10,7 @@ type Extra struct {
 	// for.
 	Audience [MaxAudience]int64
 	// Device is the id of the device client that the token was given to, 0 for the
-	// profile's own client.
+	// profile's own client, or [OwnDevice].
 	Device int64
 	// Key is the thumbprint of the key that its bearer has to prove (RFC 9449 section
 	// 6), zero for none.

@@ -125,6 +125,27 @@ func InvalidRefreshToken() *Error {
 	return e
 }
 
+// Pending tells a device that its user has not answered yet (RFC 8628 section 3.5).
+func Pending() *Error {
+	return &Error{Code: AuthorizationPending, Description: "The user has not answered yet"}
+}
+
+// TooSoon tells a device that it polls faster than its interval allows.
+func TooSoon() *Error {
+	return &Error{Code: SlowDown, Description: "The device polls too fast"}
+}
+
+// InvalidPair refuses a pair of codes in the words of Login with Amazon, which do not
+// tell a wrong one from one that is over (login-with-amazon.md section 9).
+func InvalidPair() *Error {
+	return &Error{Code: InvalidCodePair, Description: "The device code or the user code is wrong or has expired"}
+}
+
+// DeviceCodeExpired tells a device that its user took too long.
+func DeviceCodeExpired() *Error {
+	return &Error{Code: ExpiredToken, Description: "The device code has expired"}
+}
+
 // InvalidAccessToken refuses an access token (login-with-amazon.md section 10).
 func InvalidAccessToken() *Error {
 	e := InvalidParameter("access_token")

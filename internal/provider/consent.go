@@ -39,31 +39,44 @@ func (p *Provider) consentPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, q *request, u session.User, status int, problem string) error {
-	developer, err := p.Store.Developer(r.Context(), q.profile.DeveloperID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	c, err := p.consent(r, q.profile, u, url.Values{"continue": {r.URL.RequestURI()}})
+	if err != nil {
 		return err
 	}
-	c := web.Consent{
-		Name: q.profile.Name, LogoURL: q.profile.Logo.Path(), Publisher: developer.Company, PrivacyURL: q.profile.PrivacyURL,
-		Host: q.redirect.Host(), Account: *u.Badge(),
-		SwitchURL: session.SignInPath + "?" + url.Values{"continue": {r.URL.RequestURI()}}.Encode(),
-	}
-	if c.Host == "" {
+	if c.Host = q.redirect.Host(); c.Host == "" {
 		c.OwnScheme = q.redirect.Scheme()
 	}
-	for _, name := range q.Scope {
-		s, ok := q.table.Lookup(name)
-		if !ok {
-			continue
-		}
-		c.Items = append(c.Items, web.ConsentItem{
-			Scope: s.Name, Label: s.Label, Detail: s.Detail, Values: p.shown(s, u.Account), Optional: q.voluntary.Has(s.Number),
-		})
-	}
+	c.Items = p.consentItems(q.table, q.Scope, q.voluntary, u)
 	allowLeaving(w, q.redirect)
 	return p.pages.Render(w, r, status, "consent", web.Page{
 		Title: "Allow " + q.profile.Name + "?", Narrow: true, Account: u.Badge(), Data: consentData{Consent: c, Error: problem, Account: u.Account.ID},
 	})
+}
+
+// consent is the part of what a user is asked that does not depend on the request.
+func (p *Provider) consent(r *http.Request, profile *registry.SecurityProfile, u session.User, back url.Values) (web.Consent, error) {
+	developer, err := p.Store.Developer(r.Context(), profile.DeveloperID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return web.Consent{}, err
+	}
+	return web.Consent{
+		Name: profile.Name, LogoURL: profile.Logo.Path(), Publisher: developer.Company, PrivacyURL: profile.PrivacyURL,
+		Account: *u.Badge(), SwitchURL: session.SignInPath + "?" + back.Encode(),
+	}, nil
+}
+
+func (p *Provider) consentItems(table *registry.Scopes, names []string, voluntary oauth.ScopeSet, u session.User) []web.ConsentItem {
+	var items []web.ConsentItem
+	for _, name := range names {
+		s, ok := table.Lookup(name)
+		if !ok {
+			continue
+		}
+		items = append(items, web.ConsentItem{
+			Scope: s.Name, Label: s.Label, Detail: s.Detail, Values: p.shown(s, u.Account), Optional: voluntary.Has(s.Number),
+		})
+	}
+	return items
 }
 
 // shown is what the application would see now, in the user's own values.

@@ -15,8 +15,11 @@
 // Until the application and its return URL are known to be good, an error is a
 // page (refused.go): there is nowhere safe to send it. After that it is a redirect.
 //
+// How a device is let in: device.go gives it its two codes, the pages of
+// device_page.go ask its user, and its polls are the grant of grant_device.go.
+//
 // How a token request flows is the text of token.go, from top to bottom: no grant
-// (grant_*.go) can forget a phase. Redeeming a code is the one durable statement, and
+// (grant_*.go) can forget a phase. Redeeming a code or a device's pair is the one durable statement, and
 // a step of a rotating refresh token; everything else is answered from the live view.
 // Introspection and revocation (introspect.go, revoke.go) share its first phases.
 // Whom a token is for, and in which form, is in audience.go and jwt.go; endings.go

@@ -22,13 +22,14 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 	if err != nil {
 		return issue{}, err
 	}
-	// The devices of Login with Amazon refresh without a secret
+	// Devices refresh without a secret, and with the same token each time
 	// (login-with-amazon.md section 9).
-	secretless := token.Extra.Device != 0 || token.Rotating && x.client.Settings.Kind.Public()
+	public := x.client.Settings.Kind.Public()
+	secretless := token.Extra.Device > 0 || token.Extra.Device == authz.OwnDevice && public || token.Rotating && public
 	switch {
 	case x.method == oauth.AuthNone && !secretless:
 		return issue{}, oauth.ClientAuthenticationFailed().Because("This refresh token is only taken together with the client secret.")
-	case grant.ProfileID != x.client.ID, token.Extra.Device != x.device:
+	case grant.ProfileID != x.client.ID, max(token.Extra.Device, 0) != x.device:
 		return issue{}, bad("The refresh token was given to another application or device.")
 	case !grant.Live(token.Family):
 		return issue{}, bad("The tokens that this refresh token belongs to were ended: its code was used twice, or the application revoked them.")

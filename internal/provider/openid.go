@@ -112,13 +112,13 @@ func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) error {
 		Issuer: p.Issuer, Documentation: p.Issuer + "/help",
 		Scopes: openNames(table), SigningAlgorithms: []string{string(signing.RS256), string(signing.ES256)},
 	}.Metadata()
-	m.DeviceAuthorizationEndpoint, m.PushedAuthorizationRequestEndpoint, m.EndSessionEndpoint = "", "", ""
+	m.PushedAuthorizationRequestEndpoint, m.EndSessionEndpoint = "", ""
 	m.BackChannelLogoutSupported, m.BackChannelLogoutSessionSupported, m.ClaimsParameterSupported = false, false, false
 	m.ResponseModesSupported = []string{"query"}
 	m.ClaimsSupported = slices.DeleteFunc(m.ClaimsSupported, func(name string) bool {
 		return slices.Contains([]string{"acr", "amr", "azp", "sid"}, name)
 	})
-	m.GrantTypesSupported = []string{string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials)}
+	m.GrantTypesSupported = []string{string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials), string(oauth.GrantDeviceCode)}
 	confidential := []string{"client_secret_basic", "client_secret_post"}
 	m.TokenEndpointAuthMethodsSupported = append(confidential[:2:2], "none")
 	m.IntrospectionAuthMethodsSupported = confidential

@@ -46,6 +46,7 @@ type Provider struct {
 	Options
 	pages  *web.Pages
 	facts  *limit.Limiter
+	pairs  *limit.Limiter // device_authorization, codepair
 	cookie string
 	// waiting are the requests at the feed for APIs.
 	waiting waiting
@@ -57,15 +58,18 @@ func New(o Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pages.Need("consent", "refused"); err != nil {
+	if err := pages.Need("consent", "device", "device_consent", "refused"); err != nil {
 		return nil, err
 	}
-	// The answer to the consent page is posted again as it was.
-	o.Kit.Labels(consentPath, web.Label{Name: "decision"}, web.Label{Name: "account"}, web.Label{Name: "scope"})
+	// The answers to the pages are posted again as they were.
+	answers := []web.Label{{Name: "decision"}, {Name: "account"}, {Name: "scope"}}
+	o.Kit.Labels(consentPath, answers...)
+	o.Kit.Labels(devicePath, append(answers, web.Label{Name: fieldUserCode, Text: labelUserCode})...)
 	p := &Provider{Options: o, pages: pages, cookie: "gatelodge_request"}
 	if o.Sessions.Secure {
 		p.cookie = "__Host-" + p.cookie
 	}
+	p.pairs = limit.New(limit.Rate{Burst: 120, Every: time.Second})
 	p.facts = limit.New(limit.Rate{Burst: 60, Every: time.Second})
 	return p, nil
 }

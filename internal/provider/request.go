@@ -135,29 +135,37 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	if q.maxAge, perr = oidc.ParseMaxAge(params.Value("max_age")); perr != nil {
 		return nil, reject(perr)
 	}
-	for _, name := range parsed.Scope {
-		scope, ok := table.Lookup(name)
-		if !ok {
-			return nil, reject(oauth.UnknownScope().Because(fmt.Sprintf("There is no scope %q. %s", name, mayAsk(profile, table))))
-		}
-		if !profile.MayAsk(scope) {
-			return nil, reject(oauth.UnknownScope().Because(notGranted(scope) + " " + mayAsk(profile, table)))
-		}
-		essential := scope.Essential
-		if datum := parsed.ScopeData[name]; datum.Essential != nil {
-			essential = *datum.Essential
-		}
-		if essential {
-			q.essential = q.essential.With(scope.Number)
-		} else {
-			q.voluntary = q.voluntary.With(scope.Number)
-		}
+	if q.essential, q.voluntary, perr = askedScopes(profile, table, parsed.Scope, parsed.ScopeData); perr != nil {
+		return nil, reject(perr)
 	}
 	q.audience, err = p.resources(ctx, q.Resources, table, q.requested())
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return nil, reject(e)
 	}
 	return q, err
+}
+
+// askedScopes are the scopes that a profile asks for, if it may.
+func askedScopes(profile *registry.SecurityProfile, table *registry.Scopes, names []string, data map[string]oauth.ScopeDatum) (essential, voluntary oauth.ScopeSet, refusal *oauth.Error) {
+	for _, name := range names {
+		scope, ok := table.Lookup(name)
+		if !ok {
+			return essential, voluntary, oauth.UnknownScope().Because(fmt.Sprintf("There is no scope %q. %s", name, mayAsk(profile, table)))
+		}
+		if !profile.MayAsk(scope) {
+			return essential, voluntary, oauth.UnknownScope().Because(notGranted(scope) + " " + mayAsk(profile, table))
+		}
+		isEssential := scope.Essential
+		if datum := data[name]; datum.Essential != nil {
+			isEssential = *datum.Essential
+		}
+		if isEssential {
+			essential = essential.With(scope.Number)
+		} else {
+			voluntary = voluntary.With(scope.Number)
+		}
+	}
+	return essential, voluntary, nil
 }
 
 // publicPKCE holds applications that can keep no secret to S256 before their users are

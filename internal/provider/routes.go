@@ -17,7 +17,10 @@ const (
 	amazonAuthorize   = "/ap/oa"
 	amazonToken       = "/auth/o2/token"
 	amazonTokenInfo   = "/auth/o2/tokeninfo"
+	standardDevice    = "/oauth2/device_authorization"
+	amazonDevice      = "/auth/o2/create/codepair"
 	consentPath       = "/consent"
+	devicePath        = "/device"
 )
 
 // Routes registers every route of the surface.
@@ -31,6 +34,10 @@ func (p *Provider) Routes(mux *http.ServeMux) {
 	mux.Handle("GET "+consentPath, p.Kit.Browser(p.consentPage))
 	mux.Handle("POST "+consentPath, p.Kit.Browser(p.decide))
 
+	mux.Handle("GET "+devicePath, p.Kit.Browser(p.devicePage))
+	mux.Handle("POST "+devicePath, p.Kit.Browser(p.enterCode))
+
+	mux.Handle(standardDevice, p.Kit.API(p.deviceEndpoint(oauth.Standard)))
 	mux.Handle(standardToken, p.Kit.API(p.tokenEndpoint(oauth.Standard)))
 	mux.Handle("/.well-known/openid-configuration", p.only(p.metadata, http.MethodGet, http.MethodHead))
 	mux.Handle("/.well-known/oauth-authorization-server", p.only(p.metadata, http.MethodGet, http.MethodHead))
@@ -45,6 +52,27 @@ func (p *Provider) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /user/profile", p.Kit.API(p.userProfile))
 	mux.Handle("GET /ap/user/profile", p.Kit.API(p.oldUserProfile))
 	mux.Handle("GET /oauth2/clients/{client_id}", p.Kit.API(p.clientFacts))
+}
+
+// Countries serves the device's page below every country, in any case of the letters:
+// /us/code (login-with-amazon.md section 9). Beside the other routes the pattern would
+// be ambiguous, so it stands before next, which has what no route is for.
+func (p *Provider) Countries(next http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	page := func(h web.Handler) http.HandlerFunc {
+		served := p.Kit.Browser(h)
+		return func(w http.ResponseWriter, r *http.Request) {
+			if isCountry(r.PathValue("country")) && strings.EqualFold(r.PathValue("page"), "code") {
+				served.ServeHTTP(w, r)
+				return
+			}
+			next.ServeHTTP(w, r)
+		}
+	}
+	mux.HandleFunc("GET /{country}/{page}", page(p.devicePage))
+	mux.HandleFunc("POST /{country}/{page}", page(p.enterCode))
+	mux.Handle("/", next)
+	return mux
 }
 
 // only serves some methods and answers all others in JSON, as applications expect.
@@ -80,6 +108,9 @@ func (p *Provider) amazonAPI(w http.ResponseWriter, r *http.Request) error {
 	case amazonToken:
 		web.LogAttr(r.Context(), slog.String("endpoint", path))
 		return p.tokenEndpoint(oauth.LoginWithAmazon)(w, r)
+	case amazonDevice:
+		web.LogAttr(r.Context(), slog.String("endpoint", path))
+		return p.deviceEndpoint(oauth.LoginWithAmazon)(w, r)
 	case amazonTokenInfo:
 		web.LogAttr(r.Context(), slog.String("endpoint", path))
 		return p.tokenInfo(w, r)

@@ -14,6 +14,7 @@ import (
 	"gatelodge/internal/oauth"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/store"
+	"gatelodge/internal/web"
 )
 
 // exchange is one token request on its way through the phases. A grant fills in
@@ -31,6 +32,10 @@ type exchange struct {
 	request oauth.TokenRequest
 	// table says what scopes there are.
 	table *registry.Scopes
+	// pair is what the device grant is about, nil elsewhere.
+	pair *authz.DevicePair
+	// interval is what a device that has to wait is told.
+	interval time.Duration
 }
 
 // issue is what a grant decided to give.
@@ -75,17 +80,29 @@ func (p *Provider) turnBack(w http.ResponseWriter, r *http.Request, x *exchange,
 	if !ok {
 		return p.unavailable(w, r, err)
 	}
-	p.refuse(r, x.client, audit.Refusal{Endpoint: r.URL.Path, Code: string(e.Code), Words: words(e)})
+	if e.Code != oauth.AuthorizationPending { // nothing is wrong with it
+		p.refuse(r, x.client, audit.Refusal{Endpoint: r.URL.Path, Code: string(e.Code), Words: words(e)})
+	}
 	if e.Code == oauth.InvalidClient && r.Header.Get("Authorization") != "" {
 		// RFC 6749 section 5.2: the scheme that the client used.
 		w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
 	}
-	return p.writeError(w, r, e.Status(), e)
+	return writeJSON(w, e.Status(), wireError{
+		Description: e.Description, Error: e.Code, RequestID: web.RequestID(r.Context()), Interval: int(x.interval / time.Second),
+	})
 }
 
 // exchange runs the phases, the same for every grant.
 func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
-	params, err := p.identify(r, x)
+	params, err := p.parse(r, x)
+	switch {
+	case err != nil:
+		return issue{}, err
+	case oauth.PairAlone(params) && r.Header.Get("Authorization") == "":
+		err = p.identifyByPair(r.Context(), x, params)
+	default:
+		err = p.identifyClient(r, x, params)
+	}
 	if err != nil {
 		return issue{}, err
 	}
@@ -111,6 +128,8 @@ func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
 		return p.refresh(r.Context(), x)
 	case oauth.GrantClientCredentials:
 		return p.clientCredentials(r.Context(), x)
+	case oauth.GrantDeviceCode:
+		return p.redeemDevice(r.Context(), x)
 	default:
 		return issue{}, oauth.NotAuthorized()
 	}
@@ -118,26 +137,42 @@ func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
 
 // identify is the first three phases, which every endpoint for applications has.
 func (p *Provider) identify(r *http.Request, x *exchange) (oauth.Params, error) {
-	// 1. Parse, once.
+	params, err := p.parse(r, x)
+	if err != nil {
+		return params, err
+	}
+	return params, p.identifyClient(r, x, params)
+}
+
+// parse is the first phase: the parameters are read once.
+func (p *Provider) parse(r *http.Request, x *exchange) (oauth.Params, error) {
 	values, err := tokenValues(r, x.path)
 	if err != nil {
 		return oauth.Params{}, err
 	}
-	params := oauth.ParseParams(values)
+	return oauth.ParseParams(values), nil
+}
+
+// identifyClient is the second and the third phase.
+func (p *Provider) identifyClient(r *http.Request, x *exchange, params oauth.Params) error {
 	credentials, perr := oauth.ParseClientCredentials(r.Header.Values("Authorization"), params)
 	if perr != nil {
-		return params, perr
+		return perr
 	}
 	// 2. Authenticate the client. Whatever fails from here on, a code that was
 	// sent along is not used up by it.
 	if err := p.authenticate(r.Context(), x, credentials); err != nil {
-		return params, err
+		return err
 	}
-	// 3. Check what the client may do.
+	return x.inService()
+}
+
+// inService is the third phase: a check of what the client may do.
+func (x *exchange) inService() error {
 	if !x.client.SuspendedAt.IsZero() {
-		return params, oauth.NotAuthorized().Because("The operator has suspended this security profile.")
+		return oauth.NotAuthorized().Because("The operator has suspended this security profile.")
 	}
-	return params, nil
+	return nil
 }
 
 // maxTokenBody bounds a token request: everything that has a place in it is small.

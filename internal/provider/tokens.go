@@ -69,9 +69,9 @@ func (p *Provider) clientID(profile *registry.SecurityProfile, device int64) str
 }
 
 // hasDevice reports whether tokens of a device client are still good: whoever removes
-// one ends them. 0 is the profile's own client.
+// one ends them. The profile's own client has no id.
 func hasDevice(profile *registry.SecurityProfile, device int64) bool {
-	return device == 0 || slices.ContainsFunc(profile.Devices, func(d registry.DeviceClient) bool { return d.ID == device })
+	return device <= 0 || slices.ContainsFunc(profile.Devices, func(d registry.DeviceClient) bool { return d.ID == device })
 }
 
 func (p *Provider) newAccessToken(t authz.AccessToken) (string, error) {
@@ -223,6 +223,8 @@ type wireError struct {
 	Description string          `json:"error_description"`
 	Error       oauth.ErrorCode `json:"error"`
 	RequestID   string          `json:"request_id"`
+	// Interval is in what devices get: published clients look for it in every answer.
+	Interval int `json:"interval,omitempty"`
 }
 
 func (p *Provider) writeError(w http.ResponseWriter, r *http.Request, status int, e *oauth.Error) error {

@@ -201,7 +201,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	signIn.Routes(mux)
 	con.Routes(mux)
 	prov.Routes(mux)
-	mux.Handle("/", site)
+	mux.Handle("/", prov.Countries(site))
 	s.handler = mux
 
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))

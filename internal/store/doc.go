@@ -16,6 +16,7 @@
 //	sessions     30 days at most, 12 hours after the last use
 //	recoveries   30 minutes
 //	throttles    until the bucket is full again
+//	device_pairs [authz.DeviceLifetime] and [authz.DeviceRetention]
 //	redemptions  the code's lifetime and twice the permitted clock skew
 //	events       [audit.Retention]
 //	refusals     [audit.MaxRefusals] per profile

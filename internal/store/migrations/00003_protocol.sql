@@ -67,21 +67,23 @@ CREATE TABLE device_clients (
 ) {strict};
 CREATE INDEX device_clients_by_profile ON device_clients (profile_id, id);
 
--- device_pairs: codes are kept as digests. grant_id is set by who allows it,
--- attempt by the one poll that gets the tokens.
+-- device_pairs: codes are kept as digests. device is a device client, or the profile's
+-- own client. grant_given is set by who allows it, attempt by the one poll that gets
+-- the tokens.
 CREATE TABLE device_pairs (
   device_code {bytes} NOT NULL PRIMARY KEY,
   user_code {bytes} NOT NULL UNIQUE,
   profile_id {int} NOT NULL REFERENCES profiles (id) ON DELETE CASCADE,
-  device_id {int} NOT NULL,
-  request {bytes} NOT NULL,
+  device {int} NOT NULL,
+  dialect {int} NOT NULL,
+  essential {bytes} NOT NULL,
+  voluntary {bytes} NOT NULL,
   state {int} NOT NULL,
-  account_id {int} NOT NULL,
-  grant_id {int} NOT NULL,
+  grant_given {int} NOT NULL,
   scopes {bytes} NOT NULL,
   authenticated_at {int} NOT NULL,
   attempt {bytes} NOT NULL,
-  interval_s {int} NOT NULL,
+  poll_interval {int} NOT NULL,
   polled_at {int} NOT NULL,
   expires_at {int} NOT NULL
 ) {keyed};
