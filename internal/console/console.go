@@ -66,7 +66,7 @@ func New(o Options) (*Surface, error) {
 	if s.pages, err = o.Kit.Pages(templates, functions); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	if err := s.pages.Need("list", "register", "new", "general", "web_settings", "web_settings_edit", "secret_end", "settings", "activity"); err != nil {
+	if err := s.pages.Need("list", "register", "new", "general", "web_settings", "web_settings_edit", "secret_end", "devices", "device_remove", "settings", "activity"); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
 	o.Kit.Labels("/console",
@@ -77,6 +77,7 @@ func New(o Options) (*Surface, error) {
 		web.Label{Name: registry.FieldReturnURLs, Text: labelReturnURLs}, web.Label{Name: returnURLList.Note, Text: "Note for return URL"},
 		web.Label{Name: registry.FieldOrigins, Text: labelOrigins}, web.Label{Name: originList.Note, Text: "Note for origin"},
 		web.Label{Name: registry.FieldKind, Text: labelKind}, web.Label{Name: registry.FieldIDTokenAlg, Text: labelIDTokenAlg},
+		web.Label{Name: registry.FieldDeviceName, Text: labelDeviceName},
 		web.Label{Name: fieldConfirm, Text: labelConfirm}, web.Label{Name: fieldAddress, Text: labelAddress},
 		web.Label{Name: fieldEnd}, web.Label{Name: fieldDate, Text: labelDate}, web.Label{Name: fieldFormat},
 	)

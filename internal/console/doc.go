@@ -1,6 +1,6 @@
 // Package console owns the developer's pages: the list of security profiles, the
-// form that makes and edits one, its Web Settings with the credentials, its
-// Settings, and its activity.
+// form that makes and edits one, its Web Settings with the credentials, its TVs and
+// Other Devices, its Settings, and its activity.
 //
 // A request flows
 //

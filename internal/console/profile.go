@@ -23,6 +23,7 @@ type tab string
 const (
 	tabGeneral     tab = ""
 	tabWebSettings tab = "/web-settings"
+	tabDevices     tab = "/devices"
 	tabSettings    tab = "/settings"
 	tabActivity    tab = "/activity"
 )
@@ -32,7 +33,7 @@ func newHead(p registry.SecurityProfile, current tab) head {
 	for _, t := range []struct {
 		tab  tab
 		text string
-	}{{tabGeneral, "General"}, {tabWebSettings, "Web Settings"}, {tabSettings, "Settings"}, {tabActivity, "Activity"}} {
+	}{{tabGeneral, "General"}, {tabWebSettings, "Web Settings"}, {tabDevices, "TVs and Other Devices"}, {tabSettings, "Settings"}, {tabActivity, "Activity"}} {
 		h.Tabs = append(h.Tabs, web.Tab{Text: t.text, URL: profilePath(p) + string(t.tab), Current: t.tab == current})
 	}
 	return h

@@ -58,6 +58,11 @@ func (s *Surface) routes() []route {
 		{"GET " + secret + "/end", s.page(s.showEndSecret)},
 		{"POST " + secret + "/end", s.page(s.endSecret)},
 
+		{"GET " + profile + "/devices", s.page(s.showDevices)},
+		{"POST " + profile + "/devices", s.form(s.addDevice, s.showDevicesTyped)},
+		{"GET " + profile + "/devices/{device}/remove", s.page(s.showRemoveDevice)},
+		{"POST " + profile + "/devices/{device}/remove", s.page(s.removeDevice)},
+
 		{"GET " + profile + "/settings", s.page(s.showSettings)},
 		{"POST " + profile + "/settings", s.form(s.saveSettings, s.showSettingsTyped)},
 

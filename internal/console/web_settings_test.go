@@ -227,12 +227,15 @@ func TestTryOtherReturnURL(t *testing.T) {
 func TestMethodsAndPages(t *testing.T) {
 	ada := newWorld(t).developerNamed("Ada")
 	profile := ada.profileNamed("App")
+	ada.addDevice(profile, "TV")
+	profile = ada.reload(profile)
 	for _, rt := range ada.s.routes() {
 		method, pattern, _ := strings.Cut(rt.pattern, " ")
 		if method != http.MethodGet || strings.HasPrefix(pattern, "/logos/") {
 			continue
 		}
-		target := strings.NewReplacer("/console/profiles/{id}/secrets/{secret}", secretViews(profile, ada.clock())[0].Path, "{id}", profileKey(profile)).Replace(pattern)
+		target := strings.NewReplacer("/console/profiles/{id}/secrets/{secret}", secretViews(profile, ada.clock())[0].Path,
+			"{device}", strconv.FormatInt(profile.Devices[0].ID, 10), "{id}", profileKey(profile)).Replace(pattern)
 		if a := ada.get(target); a.status != 200 && a.status != 303 {
 			t.Errorf("GET %s: status %d", target, a.status)
 		}

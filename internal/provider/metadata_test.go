@@ -53,7 +53,7 @@ func TestDiscovery(t *testing.T) {
 				t.Errorf("%s is %s", name, address)
 			}
 			method := http.MethodGet
-			if slices.Contains([]string{"token_endpoint", "introspection_endpoint", "revocation_endpoint"}, name) {
+			if slices.Contains([]string{"token_endpoint", "introspection_endpoint", "revocation_endpoint", "device_authorization_endpoint"}, name) {
 				method = http.MethodPost
 			}
 			if got := w.Do(w.Request(method, path, nil)); got.Status == http.StatusNotFound || got.Status == http.StatusMethodNotAllowed || got.Status >= 500 {
@@ -65,7 +65,7 @@ func TestDiscovery(t *testing.T) {
 		}
 	})
 	t.Run("grant types", func(t *testing.T) {
-		want := []string{"authorization_code", "refresh_token", "client_credentials"}
+		want := []string{"authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"}
 		if got := list("grant_types_supported"); !slices.Equal(got, want) {
 			t.Fatalf("%v, want %v", got, want)
 		}

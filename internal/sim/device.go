@@ -94,7 +94,9 @@ func (v *Device) Refresh(d oauth.Dialect, token string, pairs ...string) Answer 
 }
 
 // Wait lets the device's interval pass, in virtual time.
-func (v *Device) Wait(start Answer) { time.Sleep(time.Duration(start.Number("interval")) * time.Second) }
+func (v *Device) Wait(start Answer) {
+	time.Sleep(time.Duration(start.Number("interval")) * time.Second)
+}
 
 // EnterCode goes to the page that the device names and enters its code there.
 func (p *Person) EnterCode(start Answer) *Page {
