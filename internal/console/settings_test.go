@@ -384,3 +384,28 @@ func TestNativeReturnURLs(t *testing.T) {
 		t.Errorf("the refusal is shown as %+v", view)
 	}
 }
+
+// TestKindsAreExplained: the help page that the console leads to knows every kind.
+func TestKindsAreExplained(t *testing.T) {
+	ada := newWorld(t).developerNamed("Ada")
+	site, err := ada.s.Kit.Site()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := httptest.NewRecorder()
+	site.ServeHTTP(rec, httptest.NewRequest("GET", "/help/kinds", nil))
+	page := answer{t, rec.Code, rec.Result().Header, rec.Body.String()}
+	for _, k := range registry.Kinds() {
+		page.want(200, `<th scope="row">`+k.Label()+"</th>", "<dt>"+k.Label()+"</dt>")
+	}
+}
+
+// TestTryItStricter: what the commands do not do by themselves is said.
+func TestTryItStricter(t *testing.T) {
+	ada := newWorld(t).developerNamed("Ada")
+	profile := ada.profileNamed("App", "https://localhost")
+	ada.get(webSettingsPath(profile)).want(200).lacks("Settings requires")
+	profile.Settings.RequireDPoP, profile.Settings.RequirePAR = true, true
+	profile = ada.become(profile, registry.SinglePage)
+	ada.get(webSettingsPath(profile)).want(200, "Settings requires proof of possession", "Settings requires pushed requests", "/oauth2/par")
+}
