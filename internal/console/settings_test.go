@@ -147,7 +147,7 @@ func TestSettingsRefused(t *testing.T) {
 		"symmetric": {[]string{"kind", "native", "id_token_alg", "HS256"}, []string{"Choose one of the algorithms below."}, "f-id_token_alg-RS256"},
 		"return URL of a native app": {[]string{"kind", "single-page"},
 			[]string{"Only a native app may have the return URL com.example.app:/cb. Remove it under Web Settings first."}, "f-kind-single-page"},
-		"no keys":     {[]string{"auth", "key", "kind", "service"}, []string{"Paste the application’s public keys"}, ""},
+		"no keys":     {[]string{"auth", "key", "kind", "service"}, []string{"Give the application’s public keys"}, ""},
 		"private key": {[]string{"jwks", `{"keys":[` + private + `]}`}, []string{"Key 1 has its private part", "Make a new pair"}, ""},
 		"no alg of ours": {[]string{"jwks", `{"keys":[` + strings.Replace(goodKey, `"kid"`, `"alg":"ES512","kid"`, 1) + `]}`},
 			[]string{"The key set has no key that can be used here. Key 1 is not one for RS256, PS256 or ES256."}, ""},

@@ -126,11 +126,11 @@ func parseAuthentication(f SettingsForm, keys KeyCheck) (m AuthMethod, jwks, uri
 	switch {
 	case m == AuthKey && jwks == "" && uri == "":
 		errs = append(errs, FieldError{Field: FieldJWKS,
-			Message: "Paste the application’s public keys, or write below where they are: a signed assertion is checked with them."})
+			Message: "Give the application’s public keys, as a key set or as the address of one: a signed assertion is checked with them."})
 	case jwks != "" && uri != "":
 		// RFC 7591 section 2: the two MUST NOT both be present.
 		errs = append(errs, FieldError{Field: FieldJWKSURI,
-			Message: "Keep one of the two: the keys that are pasted above, or the address where they are."})
+			Message: "Keep one of the two: the key set, or the address of one."})
 	}
 	return m, jwks, uri, errs
 }

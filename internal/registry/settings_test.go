@@ -99,13 +99,13 @@ func TestParseSettingsRefuses(t *testing.T) {
 			FieldErrors{{"auth", "Choose one of the two below.", ""}, {"id_token_alg", "Choose one of the algorithms below.", ""}, {"token_format", "Choose one of the formats below.", ""}}},
 		"symmetric algorithm": {func(f *SettingsForm) { f.IDTokenAlg = "HS256" }, nil, FieldErrors{{"id_token_alg", "Choose one of the algorithms below.", ""}}},
 		"no key": {func(f *SettingsForm) { f.Auth = "key" }, nil,
-			FieldErrors{{"jwks", "Paste the application’s public keys, or write below where they are: a signed assertion is checked with them.", ""}}},
+			FieldErrors{{"jwks", "Give the application’s public keys, as a key set or as the address of one: a signed assertion is checked with them.", ""}}},
 		"bad key":      {func(f *SettingsForm) { f.JWKS = "{}" }, nil, FieldErrors{{"jwks", "Key 1 is bad.", ""}}},
 		"too long":     {func(f *SettingsForm) { f.JWKS = strings.Repeat("k", JWKSMaxBytes+1) }, nil, FieldErrors{{"jwks", "Shorten this to 32768 bytes; it has 32769. Only keys that are in use have to be here.", ""}}},
 		"not UTF-8":    {func(f *SettingsForm) { f.JWKS = "\xff" }, nil, FieldErrors{{"jwks", "Write this again: some of its characters did not arrive as valid UTF-8.", ""}}},
 		"keys by http": {func(f *SettingsForm) { f.JWKSURI = "http://app.example.com/keys" }, nil, FieldErrors{{"jwks_uri", http, "https://app.example.com/keys"}}},
 		"keys twice": {func(f *SettingsForm) { f.JWKS, f.JWKSURI = "{}", "https://app.example.com/keys" }, nil,
-			FieldErrors{{"jwks", "Key 1 is bad.", ""}, {"jwks_uri", "Keep one of the two: the keys that are pasted above, or the address where they are.", ""}}},
+			FieldErrors{{"jwks", "Key 1 is bad.", ""}, {"jwks_uri", "Keep one of the two: the key set, or the address of one.", ""}}},
 		"logout": {func(f *SettingsForm) {
 			f.BackChannelLogoutURI = "http://app.example.com/logout"
 			f.PostLogoutURLs = []ReturnURL{{Value: "com.example.app:/bye"}, {Value: "HTTPS://app.example.com"}}
