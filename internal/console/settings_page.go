@@ -78,7 +78,7 @@ func (s *Surface) renderSettings(w http.ResponseWriter, r *http.Request, v visit
 		g.choose(page.Form, saved.Get(g.Name))
 	}
 	page.PostLogout = listView{
-		urlList: postLogoutList, Form: page.Form, Title: labelPostLogout, Singular: "post-logout URL", Short: "post-logout URL",
+		urlList: postLogoutList, Form: page.Form, Title: labelPostLogout, Singular: "post-logout URL", Short: "URL",
 		Check: returnURLCheck(p.Settings.Kind), Another: "Add another post-logout URL", Placeholder: "https://www.example.com/signed-out", Added: -1,
 		Rule: "Where the application may have its users sent once they have signed out here (post_logout_redirect_uri). The rules are those of return URLs, and requests must name exactly one of these.",
 	}

@@ -74,11 +74,11 @@ func (k Kind) Words() string {
 func (k Kind) Means() string {
 	switch k {
 	case SinglePage:
-		return "It has no secret: PKCE ties the code to it, and its refresh tokens change at each use. The page’s address goes under Allowed Origins."
+		return "PKCE ties the code to it instead, and its refresh tokens change at each use. The page’s address goes under Allowed Origins."
 	case Native:
 		return "As for a single page, PKCE takes the place of a secret. It may come back to any port of its own computer, or by a scheme of its own."
 	case Device:
-		return "It shows a code, which its user enters on another screen. It has no secret and needs no return URL."
+		return "It shows a code, which its user enters on another screen. It can keep no secret and needs no return URL."
 	case Service:
 		return "It gets tokens with its secret, or with a key of its own. It needs no return URL, because no user is sent to it."
 	default:
