@@ -124,6 +124,7 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	case <-ctx.Done():
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
+		s.Drain()
 		for _, srv := range servers {
 			err = errors.Join(err, srv.Shutdown(drain))
 		}

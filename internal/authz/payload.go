@@ -291,14 +291,20 @@ type RefreshToken struct {
 	Rotating bool
 	Step     uint32
 	IssuedAt time.Time
+	// AuthTime is the code's: ID tokens of a refresh tell when the user signed in at
+	// first (OpenID Connect Core section 12.2).
+	AuthTime time.Time
 	Extra    Extra
 }
 
-// AppendBinary appends at most 42 bytes, and more only for Extra.
+// AppendBinary appends at most 46 bytes, and more only for Extra.
 func (t RefreshToken) AppendBinary(dst []byte) []byte {
 	flags := dialectFlag(t.Dialect) | t.Extra.flag()
 	if t.Rotating {
 		flags |= flagRotating
+	}
+	if !t.AuthTime.IsZero() {
+		flags |= flagAuthTime
 	}
 	dst = append(dst, flags)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(t.GrantID))
@@ -306,6 +312,9 @@ func (t RefreshToken) AppendBinary(dst []byte) []byte {
 	dst = appendTime(dst, t.IssuedAt)
 	if t.Rotating {
 		dst = binary.BigEndian.AppendUint32(dst, t.Step)
+	}
+	if !t.AuthTime.IsZero() {
+		dst = appendTime(dst, t.AuthTime)
 	}
 	return t.Scopes.AppendBinary(t.Extra.append(dst))
 }
@@ -329,6 +338,12 @@ func ParseRefreshToken(b []byte) (RefreshToken, error) {
 		}
 		t.Step = binary.BigEndian.Uint32(rest)
 		rest = rest[4:]
+	}
+	if b[0]&flagAuthTime != 0 {
+		if len(rest) < 4 {
+			return RefreshToken{}, ErrPayload
+		}
+		t.AuthTime, rest = decodeTime(rest), rest[4:]
 	}
 	var err error
 	if t.Extra, rest, err = parseExtra(b[0], rest); err != nil {

@@ -98,8 +98,10 @@ func TestPayloadsSurviveTheTrip(t *testing.T) {
 			Dialect: dialects.Draw(t, "dialect"), IssuedAt: seconds.Draw(t, "issued"),
 		}
 		same(t, refresh, RefreshToken.AppendBinary, ParseRefreshToken, 38)
+		refresh.AuthTime, refresh.Rotating, refresh.Step = seconds.Draw(t, "auth time"), true, rapid.Uint32().Draw(t, "step")
+		same(t, refresh, RefreshToken.AppendBinary, ParseRefreshToken, 46)
 		refresh.Extra = extras.Draw(t, "extra")
-		same(t, refresh, RefreshToken.AppendBinary, ParseRefreshToken, 150)
+		same(t, refresh, RefreshToken.AppendBinary, ParseRefreshToken, 158)
 	})
 }
 
@@ -132,6 +134,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(NewCode(1, set(0), oauth.Standard, "https://example.com/cb", challenge(oauth.S256), issued).AppendBinary(nil))
 	f.Add(AccessToken{GrantID: 1, ProfileID: 2, Scopes: set(1), IssuedAt: issued, ExpiresAt: issued}.AppendBinary(nil))
 	f.Add(RefreshToken{GrantID: 1, Scopes: allScopes(), IssuedAt: issued}.AppendBinary(nil))
+	f.Add(RefreshToken{GrantID: 1, Scopes: allScopes(), IssuedAt: issued, Rotating: true, Step: 1, AuthTime: issued}.AppendBinary(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if c, err := ParseCode(b); err == nil {
 			if again, err := ParseCode(c.AppendBinary(nil)); err != nil || again != c {

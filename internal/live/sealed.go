@@ -18,7 +18,7 @@ func (v *View) Open(ctx context.Context, p seal.Purpose, text string) ([]byte, e
 	if !errors.Is(err, seal.ErrUnknownKey) {
 		return plain, err
 	}
-	if err := v.readKeysAgain(ctx); err != nil {
+	if err := v.readAgain(ctx, &v.sealingRead, v.loadSealing); err != nil {
 		return nil, err
 	}
 	return v.Keys().Open(p, text)
@@ -30,24 +30,30 @@ func (v *View) OpenCode(ctx context.Context, now time.Time, code string) (plain 
 	if !errors.Is(err, seal.ErrUnknownKey) {
 		return plain, id, err
 	}
-	if err := v.readKeysAgain(ctx); err != nil {
+	if err := v.readAgain(ctx, &v.sealingRead, v.loadSealing); err != nil {
 		return nil, id, err
 	}
 	return v.Keys().OpenCode(now, code)
 }
 
-// readKeysAgain is what strangers can cause with made-up key ids, so it reads at
+// outcome is when keys were last read again, and how that went.
+type outcome struct {
+	at  time.Time
+	err error
+}
+
+// readAgain is what strangers can cause with made-up key ids, so it reads at
 // most once per poll interval. When it cannot, nobody knows whether the value is a
 // good one: an application would throw its refresh token away if it were told that
 // it is not.
-func (v *View) readKeysAgain(ctx context.Context) error {
+func (v *View) readAgain(ctx context.Context, last *outcome, load func(context.Context) error) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if now := time.Now(); now.Sub(v.keysRead) >= pollEvery {
+	if now := time.Now(); now.Sub(last.at) >= pollEvery {
 		// Others take this outcome too, so it is not the first one's to cancel.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Bound)
 		defer cancel()
-		v.keysRead, v.keysErr = now, v.loadSealing(ctx)
+		*last = outcome{now, load(ctx)}
 	}
-	return v.keysErr
+	return last.err
 }

@@ -46,9 +46,19 @@ func (v *View) SignJWT(ctx context.Context, alg signing.Algorithm, typ signing.T
 }
 
 // VerifyJWT gives the claims of a token that was signed here as one of this type,
-// expired or not.
-func (v *View) VerifyJWT(token string, typ signing.Type, now time.Time) ([]byte, error) {
-	return v.signing.Load().set.Verify(token, typ, now)
+// expired or not. Its refusal is signing.ErrInvalid.
+func (v *View) VerifyJWT(ctx context.Context, token string, typ signing.Type, now time.Time) ([]byte, error) {
+	claims, err := v.signing.Load().set.Verify(token, typ, now)
+	if !errors.Is(err, signing.ErrUnknownKey) {
+		return claims, err
+	}
+	if err := v.readAgain(ctx, &v.signingRead, v.loadSigning); err != nil {
+		return nil, err
+	}
+	if claims, err = v.signing.Load().set.Verify(token, typ, now); errors.Is(err, signing.ErrUnknownKey) {
+		return nil, signing.ErrInvalid
+	}
+	return claims, err
 }
 
 // ensureKey makes a key of the algorithm when it is time for one.

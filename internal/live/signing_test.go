@@ -58,7 +58,7 @@ func sign(t *testing.T, v *live.View, alg signing.Algorithm, now time.Time) (tok
 
 func wantVerified(t *testing.T, v *live.View, what, token string, now time.Time) {
 	t.Helper()
-	if got, err := v.VerifyJWT(token, signing.IDToken, now); string(got) != claims || err != nil {
+	if got, err := v.VerifyJWT(t.Context(), token, signing.IDToken, now); string(got) != claims || err != nil {
 		t.Errorf("%s: %s, %v", what, got, err)
 	}
 }
@@ -105,7 +105,7 @@ func TestSigningKeyRotation(t *testing.T) {
 		if got, want := published(t, again, change), published(t, v, change); !slices.Equal(got, want) {
 			t.Errorf("after a restart: published %v, before %v", got, want)
 		}
-		if _, err := v.VerifyJWT(before, signing.LogoutToken, now); err == nil {
+		if _, err := v.VerifyJWT(t.Context(), before, signing.LogoutToken, now); err == nil {
 			t.Error("an ID token passes for a logout token")
 		}
 	})

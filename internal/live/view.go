@@ -64,10 +64,12 @@ type View struct {
 
 	making sync.Mutex // one signing key is made at a time
 
-	mu       sync.Mutex // guards cursor, keysRead and keysErr
-	cursor   store.Cursor
-	keysRead time.Time // when they were last read again, with what outcome
-	keysErr  error
+	mu                       sync.Mutex // guards what follows
+	cursor                   store.Cursor
+	sealingRead, signingRead outcome
+
+	// moved is closed and replaced when the feed has moved on.
+	moved atomic.Pointer[chan struct{}]
 
 	usage gathered
 }
@@ -87,6 +89,8 @@ func New(ctx context.Context, s *store.Store, issuer string, log *slog.Logger) (
 		scopes:   newCache[struct{}, *registry.Scopes](1),
 	}
 	v.usage.init()
+	moved := make(chan struct{})
+	v.moved.Store(&moved)
 	v.trustedSince.Store(int64(-Bound) - 1)
 	if err := v.loadKeys(ctx); err != nil {
 		return nil, err
@@ -138,6 +142,7 @@ func (v *View) poll(ctx context.Context) error {
 			v.reset(store.Cursor{}) // put back to an older state: numbers come again
 		}
 		v.reset(feed.Next)
+		v.wake()
 		if err := v.loadKeys(ctx); err != nil {
 			return err
 		}
@@ -163,6 +168,13 @@ func (v *View) reset(at store.Cursor) {
 }
 
 func (v *View) apply(changes []store.Change) {
+	v.forget(changes)
+	if len(changes) > 0 {
+		v.wake()
+	}
+}
+
+func (v *View) forget(changes []store.Change) {
 	for _, c := range changes {
 		switch c.Kind {
 		case store.ProfileChanged:
@@ -177,6 +189,7 @@ func (v *View) apply(changes []store.Change) {
 			v.sessions.forget(digest, c.Number)
 		case store.ScopesChanged:
 			v.scopes.forget(struct{}{}, c.Number)
+		case store.DeviceEnded: // the profile's own change says so too
 		case store.KeysChanged: // applyKeys
 		}
 	}

@@ -122,3 +122,27 @@ func BenchmarkUserInfo(b *testing.B) {
 		}
 	}
 }
+
+func TestAccessTokenClaims(t *testing.T) {
+	least := AccessToken{
+		Issuer: "https://server.example.com", Subject: "5ba552d67", Audience: []string{"https://rs.example.com/"}, ClientID: "s6BhdRkqt3",
+		ID: "dbe39bf3a3ba4238a513f51d6e1691c4", IssuedAt: noon, ExpiresAt: noon.Add(time.Hour),
+	}
+	most := least
+	most.Scope, most.AuthTime, most.KeyThumbprint = "read write", noon.Add(-time.Minute), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+	most.Audience, most.EndsWith = append(most.Audience, "https://server.example.com"), []string{"a", "b"}
+	for name, tc := range map[string]struct {
+		token AccessToken
+		want  string
+	}{
+		"least": {least, `{"iss":"https://server.example.com","sub":"5ba552d67","aud":["https://rs.example.com/"],"client_id":"s6BhdRkqt3",` +
+			`"jti":"dbe39bf3a3ba4238a513f51d6e1691c4","iat":1773489600,"exp":1773493200}`},
+		"most": {most, `{"iss":"https://server.example.com","sub":"5ba552d67","aud":["https://rs.example.com/","https://server.example.com"],"client_id":"s6BhdRkqt3",` +
+			`"scope":"read write","jti":"dbe39bf3a3ba4238a513f51d6e1691c4","iat":1773489600,"exp":1773493200,"auth_time":1773489540,` +
+			`"cnf":{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"},"ends_with":["a","b"]}`},
+	} {
+		if got, err := tc.token.Claims(); err != nil || string(got) != tc.want {
+			t.Errorf("%s: %s, %v\nwant %s", name, got, err, tc.want)
+		}
+	}
+}

@@ -84,6 +84,7 @@ func (p *Provider) finish(w http.ResponseWriter, r *http.Request, q *request, u 
 	}
 	now := p.Now()
 	payload := authz.NewCode(g.ID, scopes, q.dialect, q.redirect.String(), q.Challenge, now)
+	payload.Extra.Audience = withScopes(q.audience, q.table, scopes)
 	if asksIDToken(scopes) {
 		payload.AuthTime, payload.Nonce = u.Session.AuthenticatedAt, q.nonce
 	}

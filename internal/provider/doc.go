@@ -19,6 +19,8 @@
 // (grant_*.go) can forget a phase. Redeeming a code is the one durable statement, and
 // a step of a rotating refresh token; everything else is answered from the live view.
 // Introspection and revocation (introspect.go, revoke.go) share its first phases.
+// Whom a token is for, and in which form, is in audience.go and jwt.go; endings.go
+// tells APIs which tokens have ended.
 //
 // What tokens open is in resources.go (Login with Amazon) and openid.go (OpenID
 // Connect: UserInfo, ID tokens, discovery, keys).

@@ -1,15 +1,15 @@
 package provider
 
 import (
+	"context"
 	"fmt"
-	"strings"
 
 	"gatelodge/internal/oauth"
 )
 
 // clientCredentials is the grant of RFC 6749 section 4.4: a token that stands for
 // the application alone. There is never a refresh token with it.
-func (p *Provider) clientCredentials(x *exchange) (issue, error) {
+func (p *Provider) clientCredentials(ctx context.Context, x *exchange) (issue, error) {
 	if x.method == oauth.AuthNone {
 		return issue{}, oauth.ClientAuthenticationFailed().Because("Client credentials need the client secret.")
 	}
@@ -17,7 +17,8 @@ func (p *Provider) clientCredentials(x *exchange) (issue, error) {
 		if x.path == oauth.LoginWithAmazon {
 			return issue{}, oauth.MissingParameter("scope").Because("Login with Amazon's client credentials name a scope.")
 		}
-		return issue{dialect: x.path}, nil
+		_, err := p.narrow(ctx, x, audience{}, oauth.ScopeSet{})
+		return issue{dialect: x.path}, err
 	}
 	var scopes oauth.ScopeSet
 	for _, name := range x.request.Scope {
@@ -38,5 +39,8 @@ func (p *Provider) clientCredentials(x *exchange) (issue, error) {
 		}
 		scopes = scopes.With(s.Number)
 	}
-	return issue{scopes: scopes, dialect: x.path, scope: strings.Join(x.table.Names(scopes), " ")}, nil
+	given := issue{scopes: scopes, dialect: x.path, scope: scopeNames(x.table, scopes)}
+	var err error
+	given.audience, err = p.narrow(ctx, x, audience{}, scopes)
+	return given, err
 }

@@ -99,9 +99,15 @@ func TestKinds(t *testing.T) {
 			// These never send a user to the authorization endpoint.
 			service, device := kind == registry.Service, kind == registry.Device
 			for path, d := range dialects {
-				back := user.Authorize(app, d)
+				back := user.Authorize(app, d, publicAsk...)
 				if (service || device) && (back.Get("error") != "unauthorized_client" || back.Get("state") == "") || !service && !device && back.Get("code") == "" {
 					t.Errorf("%s, authorization: %v", path, back)
+				}
+				// Who has no secret needs PKCE, and hears so at once (RFC 7636 section 4.4.1).
+				for _, without := range [][]string{nil, {"code_challenge", sim.Verifier, "code_challenge_method", "plain"}} {
+					if back := user.Authorize(app, d, without...); kind.Public() && !device && (back.Get("error") != "invalid_request" || back.Has("code")) {
+						t.Errorf("%s, without S256 (%v): %v", path, without, back)
+					}
 				}
 			}
 			if got := w.Post("/oauth2/token", clientCredentials(app)); kind.Public() {

@@ -4,12 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"strings"
 
 	"gatelodge/internal/authz"
 	"gatelodge/internal/oauth"
 	"gatelodge/internal/seal"
-	"gatelodge/internal/signing"
 	"gatelodge/internal/store"
 )
 
@@ -54,13 +52,15 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 		return issue{}, orFailed(err, bad("The user’s account has ended or is disabled."))
 	}
 	scopes := grant.Effective(code.Scopes)
-	if asksIDToken(scopes) {
-		// Nothing that can fail may come after the code has been used up.
-		if err := p.View.ReadyToSign(ctx, signing.Algorithm(x.client.Settings.IDTokenAlg), x.now); err != nil {
-			return issue{}, err
-		}
-	}
 	family := authz.Family(id)
+	given := issue{grantID: grant.ID, family: family, scopes: scopes, dialect: code.Dialect,
+		account: grant.AccountID, authTime: code.AuthTime, nonce: code.Nonce, extra: code.Extra}
+	if given.audience, err = p.narrow(ctx, x, code.Extra.Audience, scopes); err != nil {
+		return issue{}, err
+	}
+	if err := p.readyToSign(ctx, x, given); err != nil {
+		return issue{}, err
+	}
 	var attempt [16]byte
 	rand.Read(attempt[:])
 	rotating := x.method == oauth.AuthNone && x.client.Settings.Kind.Public() && code.Dialect == oauth.Standard
@@ -75,16 +75,15 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	default:
 		return issue{}, bad("The user has taken back what was allowed since the code was made.")
 	}
-	given := issue{grantID: grant.ID, family: family, scopes: scopes, dialect: code.Dialect,
-		account: grant.AccountID, authTime: code.AuthTime, nonce: code.Nonce}
 	if code.Dialect == oauth.Standard {
-		given.scope = strings.Join(x.table.Names(given.scopes), " ")
+		given.scope = scopeNames(x.table, given.scopes)
 	}
 	// Login with Amazon gives an application without a secret no refresh token
 	// (login-with-amazon.md section 7); on the standard path it is good for one use.
 	if x.method != oauth.AuthNone || rotating {
 		given.refresh, err = NewRefreshToken(p.View, authz.RefreshToken{
-			GrantID: grant.ID, Family: family, Scopes: given.scopes, Dialect: code.Dialect, Rotating: rotating, IssuedAt: x.now,
+			GrantID: grant.ID, Family: family, Scopes: given.scopes, Dialect: code.Dialect, Rotating: rotating,
+			IssuedAt: x.now, AuthTime: code.AuthTime, Extra: given.extra,
 		})
 	}
 	return given, err

@@ -50,14 +50,22 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 	if scopes.Empty() {
 		return issue{}, bad("Nothing is left of what the user allowed.")
 	}
+	given := issue{grantID: grant.ID, family: token.Family, scopes: scopes, dialect: token.Dialect,
+		account: grant.AccountID, authTime: token.AuthTime, extra: token.Extra}
+	if given.audience, err = p.narrow(ctx, x, token.Extra.Audience, scopes); err != nil {
+		return issue{}, err
+	}
+	if err := p.readyToSign(ctx, x, given); err != nil {
+		return issue{}, err
+	}
 	if token.Rotating {
 		if text, err = p.rotate(ctx, token, x.now); err != nil {
 			return issue{}, err
 		}
 	}
-	given := issue{grantID: grant.ID, family: token.Family, scopes: scopes, dialect: token.Dialect, refresh: text, account: grant.AccountID, extra: token.Extra}
+	given.refresh = text
 	if token.Dialect == oauth.Standard {
-		given.scope = strings.Join(x.table.Names(scopes), " ")
+		given.scope = scopeNames(x.table, scopes)
 	}
 	return given, nil
 }

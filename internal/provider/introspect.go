@@ -3,7 +3,7 @@ package provider
 import (
 	"errors"
 	"net/http"
-	"strings"
+	"slices"
 
 	"gatelodge/internal/oauth"
 	"gatelodge/internal/registry"
@@ -17,13 +17,18 @@ type introspection struct {
 	ClientID  string `json:"client_id,omitempty"`
 	TokenType string `json:"token_type,omitempty"`
 	Subject   string `json:"sub,omitempty"`
-	Issuer    string `json:"iss,omitempty"`
-	ExpiresAt int64  `json:"exp,omitempty"`
-	IssuedAt  int64  `json:"iat,omitempty"`
+	// Audience are the identifiers of the APIs that the token is for.
+	Audience  []string `json:"aud,omitempty"`
+	Issuer    string   `json:"iss,omitempty"`
+	ExpiresAt int64    `json:"exp,omitempty"`
+	IssuedAt  int64    `json:"iat,omitempty"`
+	// EndsWith is for APIs that follow the endings (endings.go).
+	EndsWith []string `json:"ends_with,omitempty"`
 }
 
-// introspect is RFC 7662 for the application that a token was given to. To anybody
-// else every token is inactive, so that nothing is learned of others' tokens.
+// introspect is RFC 7662 for the application that a token was given to and for the
+// APIs that it is meant for. To anybody else every token is inactive, so that nothing
+// is learned of others' tokens (CVE-2026-58425).
 func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) error {
 	x := &exchange{path: oauth.Standard, now: p.Now()}
 	params, err := p.identify(r, x)
@@ -52,16 +57,34 @@ func (p *Provider) inspect(r *http.Request, client *registry.SecurityProfile, te
 		return p.inspectRefresh(r, client, text)
 	}
 	b, err := p.checkToken(r.Context(), text, p.Now())
-	if err != nil || b.profile.ID != client.ID {
+	if err != nil {
 		return introspection{}, err
 	}
-	answer := p.describe(b.table, p.clientID(b.profile, b.token.Extra.Device), b.scopes)
+	ids, _ := apis(b.token, b.scopes, b.table)
+	scopes := b.scopes
+	asAPI := client.Audience != "" && slices.Contains(ids, client.ID)
+	switch {
+	case b.profile.ID == client.ID:
+	case asAPI:
+		scopes = b.table.For(client.ID, scopes) // others' scopes are none of its business
+	default:
+		return introspection{}, nil
+	}
+	answer := p.describe(b.table, p.clientID(b.profile, b.token.Extra.Device), scopes)
 	answer.TokenType, answer.ExpiresAt, answer.IssuedAt = "bearer", b.token.ExpiresAt.Unix(), b.token.IssuedAt.Unix()
 	answer.Subject = answer.ClientID
+	var account int64
 	if b.account != nil {
-		answer.Subject = p.userID(client, b.account.ID)
+		account = b.account.ID
+		// Whoever asks learns the id by which their own developer knows the user.
+		answer.Subject = p.userID(client, account)
 	}
-	return answer, nil
+	if asAPI {
+		answer.Audience, answer.EndsWith = []string{client.Audience}, p.handles(client, b.token, account)
+		return answer, nil
+	}
+	answer.Audience, err = p.names(r.Context(), ids)
+	return answer, err
 }
 
 func (p *Provider) inspectRefresh(r *http.Request, client *registry.SecurityProfile, text string) (introspection, error) {
@@ -94,5 +117,5 @@ func (p *Provider) inspectRefresh(r *http.Request, client *registry.SecurityProf
 }
 
 func (p *Provider) describe(table *registry.Scopes, clientID string, scopes oauth.ScopeSet) introspection {
-	return introspection{Active: true, Scope: strings.Join(table.Names(scopes), " "), ClientID: clientID, Issuer: p.Issuer}
+	return introspection{Active: true, Scope: scopeNames(table, scopes), ClientID: clientID, Issuer: p.Issuer}
 }

@@ -97,7 +97,7 @@ func TestNativeRedirectAttacks(t *testing.T) {
 						t.Errorf("%s: %d to %q", sent, page.Status, page.Header.Get("Location"))
 					}
 				}
-				if page := user.Open(app.AuthorizeURL(d)); page.Status != http.StatusOK || !page.Has("Allow") {
+				if page := user.Open(app.AuthorizeURL(d, publicAsk...)); page.Status != http.StatusOK || !page.Has("Allow") {
 					t.Errorf("the registered URL: %d at %s", page.Status, page.URL)
 				}
 			}

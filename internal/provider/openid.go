@@ -55,6 +55,9 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return p.bearerError(w, r, err)
 	}
+	if !b.here() {
+		return p.bearerError(w, r, notHere())
+	}
 	if b.account == nil || !asksIDToken(b.scopes) {
 		return p.bearerError(w, r, &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token does not have the scope openid"})
 	}

@@ -37,6 +37,8 @@ type Options struct {
 	Address    func(*http.Request) netip.Addr
 	// Fetch reaches the addresses that applications name.
 	Fetch *fetch.Fetcher
+	// Draining is closed when the server is about to stop: nobody is kept waiting then.
+	Draining <-chan struct{}
 }
 
 // Provider serves the protocol.
@@ -45,6 +47,8 @@ type Provider struct {
 	pages  *web.Pages
 	facts  *limit.Limiter
 	cookie string
+	// waiting are the requests at the feed for APIs.
+	waiting waiting
 }
 
 // New makes a Provider.

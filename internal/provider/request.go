@@ -36,6 +36,8 @@ type request struct {
 	essential, voluntary oauth.ScopeSet
 	// table says what the scopes are.
 	table *registry.Scopes
+	// audience are the APIs that were named (RFC 8707).
+	audience audience
 	// Of OpenID Connect Core section 3.1.2.1.
 	prompt    oidc.Prompt
 	maxAge    oidc.MaxAge
@@ -113,6 +115,9 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	if parsed.ResponseType == oauth.ResponseToken && !profile.Settings.Implicit {
 		return nil, reject(oauth.NotAuthorized().Because("The implicit grant (response_type=token) is switched off for this profile. Better: send response_type=code."))
 	}
+	if perr := publicPKCE(profile.Settings.Kind, parsed); perr != nil {
+		return nil, reject(perr)
+	}
 	table, err := p.View.Scopes(ctx)
 	if err != nil {
 		return nil, err
@@ -148,7 +153,25 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 			q.voluntary = q.voluntary.With(scope.Number)
 		}
 	}
-	return q, nil
+	q.audience, err = p.resources(ctx, q.Resources, table, q.requested())
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return nil, reject(e)
+	}
+	return q, err
+}
+
+// publicPKCE holds applications that can keep no secret to S256 before their users are
+// asked for anything (RFC 7636 section 4.4.1, RFC 9700 section 2.1.1).
+func publicPKCE(kind registry.Kind, asked oauth.AuthorizationRequest) *oauth.Error {
+	reason := "A security profile of the kind “" + kind.Name() + "” has no secret, so PKCE with S256 has to tie the code to it."
+	switch {
+	case !kind.Public() || asked.ResponseType != oauth.ResponseCode || asked.Challenge.Method == oauth.S256:
+		return nil
+	case asked.Challenge.Method == oauth.PKCENone:
+		return oauth.MissingParameter("code_challenge").Because(reason)
+	default:
+		return oauth.InvalidParameter("code_challenge_method").Because(reason)
+	}
 }
 
 // refuseObjects refuses request objects, which are not read here: OpenID Connect

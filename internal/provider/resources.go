@@ -50,6 +50,14 @@ func (p *Provider) tokenInfo(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, info)
 }
 
+// here reports whether the token is meant for this server's own resources, and not for
+// a named API alone (RFC 8707 section 3).
+func (b bearer) here() bool { return b.token.Extra.Audience == audience{} }
+
+func notHere() *oauth.Error {
+	return oauth.InvalidAccessToken().Because("The access token was asked for another resource (RFC 8707).")
+}
+
 func (p *Provider) used(b bearer, now time.Time) { p.View.Used(b.profile.ID, 0, b.token.GrantID, now) }
 
 // claims is what the profile endpoint tells: any field may be missing
@@ -102,6 +110,9 @@ func (p *Provider) readClaims(r *http.Request) (claims, error) {
 	b, err := p.checkToken(r.Context(), text, now)
 	if err != nil {
 		return claims{}, err
+	}
+	if !b.here() {
+		return claims{}, notHere()
 	}
 	if b.account == nil {
 		return claims{}, &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token is not a user's"}

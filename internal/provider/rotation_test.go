@@ -151,7 +151,7 @@ func TestWhoRotates(t *testing.T) {
 	}
 	// With the secret it stays the same one, for any kind.
 	for _, a := range []*sim.Application{web, app} {
-		token := a.Redeem(sim.Standard, user.Code(a, sim.Standard)).Text("refresh_token")
+		token := a.Redeem(sim.Standard, user.Code(a, sim.Standard, publicAsk...), "code_verifier", sim.Verifier).Text("refresh_token")
 		for range 2 {
 			if got := a.Refresh(sim.Standard, token); got.Status != http.StatusOK || got.Text("refresh_token") != token {
 				t.Errorf("with the secret: %v", got)

@@ -49,6 +49,8 @@ type issue struct {
 	authTime time.Time
 	nonce    string
 	extra    authz.Extra
+	// audience are the APIs that the access token is for; extra has those of the grant.
+	audience audience
 }
 
 // tokenEndpoint is RFC 6749 section 3.2 on the path of one dialect.
@@ -108,7 +110,7 @@ func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
 	case oauth.GrantRefreshToken:
 		return p.refresh(r.Context(), x)
 	case oauth.GrantClientCredentials:
-		return p.clientCredentials(x)
+		return p.clientCredentials(r.Context(), x)
 	default:
 		return issue{}, oauth.NotAuthorized()
 	}

@@ -15,6 +15,7 @@ import (
 	"gatelodge/internal/oauth"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/seal"
+	"gatelodge/internal/signing"
 	"gatelodge/internal/store"
 	"gatelodge/internal/web"
 )
@@ -102,12 +103,9 @@ type tokenAnswer struct {
 
 // answer makes the access token and writes the response.
 func (p *Provider) answer(w http.ResponseWriter, r *http.Request, x *exchange, given issue) error {
-	access, err := p.newAccessToken(authz.AccessToken{
-		GrantID: given.grantID, Family: given.family, ProfileID: x.client.ID, Scopes: given.scopes,
-		Dialect: given.dialect, IssuedAt: x.now, ExpiresAt: x.now.Add(authz.AccessTokenLifetime), Extra: given.extra,
-	})
+	access, err := p.accessToken(r.Context(), x, given)
 	if err != nil {
-		return err
+		return p.unavailable(w, r, err)
 	}
 	idToken := ""
 	if asksIDToken(given.scopes) {
@@ -120,6 +118,46 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, x *exchange, g
 		AccessToken: access, TokenType: "bearer", ExpiresIn: int(authz.AccessTokenLifetime / time.Second),
 		RefreshToken: given.refresh, IDToken: idToken, Scope: given.scope,
 	})
+}
+
+// accessToken makes the access token of an answer, in the form that its API wants.
+func (p *Provider) accessToken(ctx context.Context, x *exchange, given issue) (string, error) {
+	t := given.token(x)
+	api, err := p.wantsJWT(ctx, t, x.table)
+	switch {
+	case errors.Is(err, errOpaque):
+		return p.newAccessToken(t)
+	case err != nil:
+		return "", err
+	}
+	return p.newJWT(ctx, x, t, api, given)
+}
+
+func (given issue) token(x *exchange) authz.AccessToken {
+	t := authz.AccessToken{
+		GrantID: given.grantID, Family: given.family, ProfileID: x.client.ID, Scopes: given.scopes,
+		Dialect: given.dialect, IssuedAt: x.now, ExpiresAt: x.now.Add(authz.AccessTokenLifetime), Extra: given.extra,
+	}
+	t.Extra.Audience = given.audience
+	return t
+}
+
+// readyToSign makes sure that all that a grant gives can be signed: nothing that can
+// fail may come after a code has been used up.
+func (p *Provider) readyToSign(ctx context.Context, x *exchange, given issue) error {
+	if asksIDToken(given.scopes) {
+		if err := p.View.ReadyToSign(ctx, signing.Algorithm(x.client.Settings.IDTokenAlg), x.now); err != nil {
+			return err
+		}
+	}
+	api, err := p.wantsJWT(ctx, given.token(x), x.table)
+	switch {
+	case errors.Is(err, errOpaque):
+		return nil
+	case err != nil:
+		return err
+	}
+	return p.View.ReadyToSign(ctx, signing.Algorithm(api.Settings.IDTokenAlg), x.now)
 }
 
 // bearer is an access token that was found good, with all that it hangs on.
@@ -137,24 +175,10 @@ type bearer struct {
 // *oauth.Error; they are the same whatever the reason.
 func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (bearer, error) {
 	bad := oauth.InvalidAccessToken()
-	sealed, ok := cutPrefix(text, standardAccess, amazonAccess, amazonClient)
-	if !ok {
-		return bearer{}, bad
-	}
-	plain, err := p.View.Open(ctx, seal.Access, sealed)
-	if errors.Is(err, seal.ErrInvalid) || errors.Is(err, seal.ErrUnknownKey) {
-		return bearer{}, bad
-	}
-	if err != nil {
-		return bearer{}, err
-	}
 	b := bearer{}
-	if b.token, err = authz.ParseAccessToken(plain); err != nil {
+	var err error
+	if b.token, err = p.openAccess(ctx, text, now); err != nil {
 		return bearer{}, err
-	}
-	// A token has one spelling: the prefix belongs to what is sealed.
-	if b.token.Expired(now) || !strings.HasPrefix(text, accessPrefix(b.token)) {
-		return bearer{}, bad
 	}
 	gone := func(err error) (bearer, error) {
 		if errors.Is(err, store.ErrNotFound) {

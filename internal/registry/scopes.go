@@ -269,6 +269,31 @@ func (t *Scopes) Names(set oauth.ScopeSet) []string {
 	return names
 }
 
+// Audiences are the ids of the profiles of the APIs that a set's scopes are for, each
+// once; here reports whether one of them is for this server itself.
+func (t *Scopes) Audiences(set oauth.ScopeSet) (apis []int64, here bool) {
+	for _, s := range t.ordered {
+		switch {
+		case !set.Has(s.Number):
+		case s.Audience == 0:
+			here = true
+		case !slices.Contains(apis, s.Audience):
+			apis = append(apis, s.Audience)
+		}
+	}
+	return apis, here
+}
+
+// For is the part of a set that is for the API of a profile.
+func (t *Scopes) For(api int64, set oauth.ScopeSet) (part oauth.ScopeSet) {
+	for _, s := range t.ordered {
+		if s.Audience == api && set.Has(s.Number) {
+			part = part.With(s.Number)
+		}
+	}
+	return part
+}
+
 // Claims returns the facts that a set releases, each once.
 func (t *Scopes) Claims(set oauth.ScopeSet) []Claim {
 	var claims []Claim

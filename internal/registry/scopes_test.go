@@ -98,3 +98,56 @@ func TestNewScopesRefuses(t *testing.T) {
 		})
 	}
 }
+
+func TestAudiences(t *testing.T) {
+	scopes, err := NewScopes(append(BuiltIn(),
+		Scope{Number: 16, Name: "reports:read", Label: "Reports", Audience: 7},
+		Scope{Number: 17, Name: "reports:write", Label: "Reports", Audience: 7},
+		Scope{Number: 18, Name: "mail:read", Label: "Mail", Audience: 9}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		names []string
+		apis  []int64
+		here  bool
+	}{
+		{nil, nil, false},
+		{[]string{"profile", "openid"}, nil, true},
+		{[]string{"reports:read", "reports:write"}, []int64{7}, false},
+		{[]string{"mail:read", "profile", "reports:read"}, []int64{7, 9}, true},
+	} {
+		set, _ := scopes.Parse(tc.names)
+		apis, here := scopes.Audiences(set)
+		if !slices.Equal(apis, tc.apis) || here != tc.here {
+			t.Errorf("%v: %v, %v; want %v, %v", tc.names, apis, here, tc.apis, tc.here)
+		}
+	}
+	all, _ := scopes.Parse([]string{"profile", "reports:read", "mail:read"})
+	for api, want := range map[int64][]string{7: {"reports:read"}, 9: {"mail:read"}, 8: nil} {
+		if got := scopes.Names(scopes.For(api, all)); !slices.Equal(got, want) {
+			t.Errorf("for %d: %v, want %v", api, got, want)
+		}
+	}
+}
+
+// TestScopeWords: RFC 4647 section 3.4, lookup.
+func TestScopeWords(t *testing.T) {
+	s := Scope{Label: "Reports", Translations: []Words{{Language: "de", Label: "Berichte"}, {Language: "pt-BR", Label: "Relatórios"}}}
+	for _, tc := range []struct {
+		languages []string
+		want      string
+	}{
+		{nil, "Reports"},
+		{[]string{"de"}, "Berichte"},
+		{[]string{"DE-at-1996"}, "Berichte"},
+		{[]string{"pt"}, "Reports"},
+		{[]string{"pt-BR"}, "Relatórios"},
+		{[]string{"fr", "pt-br", "de"}, "Relatórios"},
+		{[]string{"en-GB", "de"}, "Reports"},
+	} {
+		if got, _ := s.In(tc.languages); got != tc.want {
+			t.Errorf("%v: %s, want %s", tc.languages, got, tc.want)
+		}
+	}
+}

@@ -53,6 +53,7 @@ const (
 	Form                         // what was typed when the session had expired
 	Device                       // cookie that knows a browser again
 	EmailLink                    // link in a mail
+	JWTAccess                    // inside an access token that is a JWT
 	purposes
 )
 
@@ -69,6 +70,7 @@ var kinds = [purposes]struct {
 	Form:      {"form", 2 << 20},
 	Device:    {"device", 2048},
 	EmailLink: {"email-link", 2048},
+	JWTAccess: {"jwt-access", 2048},
 }
 
 const (

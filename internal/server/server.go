@@ -59,6 +59,9 @@ type Server struct {
 	handler http.Handler
 	stop    context.CancelFunc
 	done    sync.WaitGroup
+
+	draining chan struct{}
+	drained  sync.Once
 }
 
 // OpenStore opens the database of a configuration and brings its schema up to
@@ -119,7 +122,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Store: st, db: db}
+	s := &Server{Store: st, db: db, draining: make(chan struct{})}
 	if err := s.start(ctx, c); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -185,7 +188,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	prov, err := provider.New(provider.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Issuer: c.Issuer,
 		Namespace: registry.Namespace(identity.Namespace), SubjectKey: identity.SubjectKey, Email: email, Now: c.Now, Address: address,
-		Fetch: fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())}),
+		Draining: s.draining, Fetch: fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())}),
 	})
 	if err != nil {
 		return err
@@ -219,9 +222,14 @@ func (s *Server) Ready(ctx context.Context) error {
 	return s.Store.Ping(ctx)
 }
 
+// Drain answers requests that wait for something to happen. It comes before the
+// listeners are shut down, which wait for requests.
+func (s *Server) Drain() { s.drained.Do(func() { close(s.draining) }) }
+
 // Close writes what is still to be written and closes the database. The handler
 // must not be in use any more.
 func (s *Server) Close() error {
+	s.Drain()
 	s.stop()
 	s.done.Wait()
 	return s.db.Close()

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"gatelodge/internal/oauth"
 	"gatelodge/internal/sqldb"
 )
 
@@ -18,10 +19,13 @@ const (
 	SessionChanged
 	KeysChanged
 	ScopesChanged
+	// DeviceEnded: a device client of a profile was removed.
+	DeviceEnded
 )
 
 // Change is one entry of the feed: something that a view of the database must
-// forget. Subject is the id (8 bytes) or, of a session, the digest.
+// forget. Subject is the id (8 bytes) or, of a session, the digest. Of a grant that
+// has ended its scopes follow, so that those whom it concerns can be told.
 type Change struct {
 	Number  int64
 	Kind    ChangeKind
@@ -34,10 +38,20 @@ func idSubject(id int64) string {
 
 // ID is the subject of a change whose subject is an id.
 func (c Change) ID() int64 {
-	if len(c.Subject) != 8 {
+	if c.Kind == SessionChanged || len(c.Subject) < 8 {
 		return 0
 	}
-	return int64(binary.BigEndian.Uint64([]byte(c.Subject)))
+	return int64(binary.BigEndian.Uint64([]byte(c.Subject[:8])))
+}
+
+// Scopes are those of a grant that has ended, if it was ended for itself and not with
+// its account or its profile.
+func (c Change) Scopes() (oauth.ScopeSet, bool) {
+	if c.Kind != GrantChanged || len(c.Subject) <= 8 {
+		return oauth.ScopeSet{}, false
+	}
+	scopes, err := oauth.ParseScopeSet([]byte(c.Subject[8:]))
+	return scopes, err == nil
 }
 
 // keptChanges is how many entries the feed keeps. A reader that is further behind

@@ -228,7 +228,7 @@ func TestChangeID(t *testing.T) {
 	if got := (store.Change{Subject: "\x00\x00\x00\x00\x00\x00\x01\x02"}).ID(); got != 258 {
 		t.Errorf("id %d, want 258", got)
 	}
-	if got := (store.Change{Subject: string(slices.Repeat([]byte{1}, 32))}).ID(); got != 0 {
+	if got := (store.Change{Kind: store.SessionChanged, Subject: string(slices.Repeat([]byte{1}, 32))}).ID(); got != 0 {
 		t.Errorf("a digest as id: %d, want 0", got)
 	}
 }

@@ -140,10 +140,11 @@ func (s *Store) ConnectedApplications(ctx context.Context, accountID int64) ([]C
 func (s *Store) RemoveGrant(ctx context.Context, accountID, grantID int64, by audit.By) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		var application string
-		if err := t.QueryRow(ctx, `DELETE FROM grants WHERE id = $1 AND account_id = $2 RETURNING (SELECT name FROM profiles WHERE id = profile_id)`, grantID, accountID).Scan(&application); err != nil {
+		var scopes []byte
+		if err := t.QueryRow(ctx, `DELETE FROM grants WHERE id = $1 AND account_id = $2 RETURNING (SELECT name FROM profiles WHERE id = profile_id), scopes`, grantID, accountID).Scan(&application, &scopes); err != nil {
 			return notFound(err)
 		}
-		t.changed(GrantChanged, grantID)
+		t.changes = append(t.changes, Change{Kind: GrantChanged, Subject: idSubject(grantID) + string(scopes)})
 		return t.event(ctx, by, audit.Event{Kind: audit.GrantRemoved, AccountID: accountID, Detail: application})
 	})
 }
