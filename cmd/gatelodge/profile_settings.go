@@ -307,7 +307,7 @@ func (a *admin) printSettings(p registry.SecurityProfile) {
 	keys := []string{}
 	if facts, err := signing.DescribeJWKS([]byte(n.JWKS)); err == nil {
 		for _, k := range facts {
-			keys = append(keys, strings.Join(append([]string{k.Type}, append(k.Algorithms, k.ID)...), " "))
+			keys = append(keys, strings.TrimSpace(k.Type+" "+strings.Join(k.Algorithms, " ")+" "+k.ID))
 		}
 	}
 	a.out.print("keys", "Keys", keys)

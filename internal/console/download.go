@@ -75,7 +75,7 @@ type variable struct{ Name, Value string }
 
 // handover is what an application needs to know, under the names that both files use.
 func (s *Surface) handover(p registry.SecurityProfile, secret string) []variable {
-	authorize, token := paths(p.Settings.Kind)
+	authorize, token := paths(p.Settings)
 	all := []variable{{"CLIENT_ID", s.Namespace.ClientID(p.Client)}, {"CLIENT_SECRET", secret}}
 	switch p.Settings.Kind { // no user is sent anywhere by these
 	case registry.Service:

@@ -332,7 +332,7 @@ func TestTryIt(t *testing.T) {
 		{registry.Device, registry.AuthSecret, device, []string{"--user", "CLIENT_SECRET", "authorization_code", "Make the command", "Add a return URL first"}},
 		{registry.Service, registry.AuthSecret, service, []string{"authorization_code", "/ap/oa", "Make the command", "Add a return URL first"}},
 		{registry.Service, registry.AuthKey, append(signed, "--data grant_type=client_credentials"), []string{"--user", "CLIENT_SECRET"}},
-		{registry.Web, registry.AuthKey, append(signed, "--data grant_type=authorization_code"), []string{"--user", "CLIENT_SECRET"}},
+		{registry.Web, registry.AuthKey, append(signed, "--data grant_type=authorization_code", "code_verifier=$CODE_VERIFIER", testIssuer+"/oauth2/token"), []string{"--user", "CLIENT_SECRET", "/ap/oa", "used up"}},
 	} {
 		t.Run(test.kind.Name()+" "+test.auth.Name(), func(t *testing.T) {
 			profile := ada.reload(profile)

@@ -17,19 +17,25 @@ const (
 )
 
 // The paths of the standards: only there does a client without a secret get refresh
-// tokens.
+// tokens, and assertions are no habit of Login with Amazon.
 const (
 	standardAuthorizePath = "/oauth2/authorize"
 	standardTokenPath     = "/oauth2/token"
 	standardDevicePath    = "/oauth2/device_authorization"
 )
 
-// paths are where applications of a kind send their users and their requests.
-func paths(k registry.Kind) (authorize, token string) {
-	if k == registry.Web {
+// paths are where an application sends its users and its requests.
+func paths(n registry.Settings) (authorize, token string) {
+	if n.Kind == registry.Web && n.Auth == registry.AuthSecret {
 		return authorizePath, tokenPath
 	}
 	return standardAuthorizePath, standardTokenPath
+}
+
+// usesPKCE reports whether codes need a verifier on the paths that are tried.
+func usesPKCE(n registry.Settings) bool {
+	authorize, _ := paths(n)
+	return authorize == standardAuthorizePath
 }
 
 // tryView is "Try it": every request of the walk, finished for this profile. What a
@@ -39,6 +45,8 @@ type tryView struct {
 	ReturnURL string
 	Chosen    int
 	Others    []registry.ReturnURL
+	// PKCE is whether a verifier goes along with the code.
+	PKCE      bool
 	Verifier  string
 	Authorize string
 	// Key is whether the application signs assertions, in the place of Secret.
@@ -58,7 +66,7 @@ type tryView struct {
 
 func (s *Surface) tryIt(p registry.SecurityProfile, chosen int) tryView {
 	t := tryView{
-		Chosen: chosen, Others: p.ReturnURLs, Verifier: makeVerifierCommand,
+		Chosen: chosen, Others: p.ReturnURLs, PKCE: usesPKCE(p.Settings), Verifier: makeVerifierCommand,
 		Key: p.Settings.Auth == registry.AuthKey, Audience: s.Issuer, Secret: readSecretCommand,
 		Pushed: p.Settings.RequirePAR, Bound: p.Settings.RequireDPoP,
 	}
@@ -80,8 +88,8 @@ func (s *Surface) tryIt(p registry.SecurityProfile, chosen int) tryView {
 		"client_id": {s.Namespace.ClientID(p.Client)}, "redirect_uri": {t.ReturnURL},
 		"response_type": {"code"}, "scope": {previewScope}, "state": {"try-it"},
 	}
-	authorize, _ := paths(p.Settings.Kind)
-	if p.Settings.Kind.Public() {
+	authorize, _ := paths(p.Settings)
+	if t.PKCE {
 		parameters.Set("code_challenge_method", "S256")
 		// The challenge comes last, where the shell puts it.
 		t.Authorize = `echo ` + shellQuote(s.Issuer+authorize+"?"+parameters.Encode()+"&code_challenge=") + `"$CODE_CHALLENGE"`
@@ -109,7 +117,7 @@ func (s *Surface) exchangeCommand(p registry.SecurityProfile, returnURL, code st
 		"--data-urlencode " + code,
 		"--data-urlencode " + shellQuote("redirect_uri="+returnURL),
 	}
-	if p.Settings.Kind.Public() {
+	if usesPKCE(p.Settings) {
 		data = append(data, `--data-urlencode "code_verifier=$CODE_VERIFIER"`)
 	}
 	return s.tokenCommand(p, data...)
@@ -127,7 +135,7 @@ func (s *Surface) refreshCommand(p registry.SecurityProfile) string {
 // section 2.2).
 func (s *Surface) tokenCommand(p registry.SecurityProfile, data ...string) string {
 	clientID := s.Namespace.ClientID(p.Client)
-	_, token := paths(p.Settings.Kind)
+	_, token := paths(p.Settings)
 	switch {
 	case p.Settings.Kind.Public():
 		data = append(data, "--data-urlencode "+shellQuote("client_id="+clientID))
