@@ -76,6 +76,28 @@ func consoleLooks(t *testing.T, l *looks) {
 	p.open(general + "/settings")
 	l.chain(p)
 	l.at(p, "settings")
+	p.hides("Key set", "Back-channel logout address")
+	p.click("More settings")
+	p.find(fields, "Key set")
+	l.at(p, "settings-more")
+	p.click("Device")
+	p.hides("Key set", "Back-channel logout address")
+	l.at(p, "settings-more-device")
+	p.click("Web application")
+	p.click("Signed assertion")
+	p.fill("Key set", `{"keys": [{"kty": "EC", "d": "the private part"}]}`)
+	p.fill("Back-channel logout address", "http://reports.example.com/logout")
+	p.fill("Post-logout URLs", "https://reports.example.com/#bye")
+	p.pressWith(http.StatusUnprocessableEntity, "Save")
+	p.focused("textbox", "Key set")
+	p.sees("Key 1 has its private part")
+	l.at(p, "settings-wrong")
+	p.fill("Key set", publicKeys)
+	p.fill("Back-channel logout address", "https://reports.example.com/logout")
+	p.fill("Post-logout URLs", "https://reports.example.com/bye")
+	p.press("Save")
+	p.sees("In effect here now", "first")
+	l.at(p, "settings-more-saved")
 	other.open(general + "/settings")
 	other.click("Single page")
 	other.press("Save")
@@ -85,6 +107,14 @@ func consoleLooks(t *testing.T, l *looks) {
 	p.press("Save")
 	p.sees("In effect here now")
 	l.at(p, "settings-saved")
+
+	for _, kind := range []string{"Device", "Service"} {
+		p.click(kind)
+		p.press("Save")
+		p.open(general + "/web-settings")
+		l.at(p, "web-settings-"+strings.ToLower(kind))
+		p.open(general + "/settings")
+	}
 
 	for _, to := range []string{"/delete", "/code", "/secrets", "/activity"} {
 		p.open(general + to)
@@ -96,6 +126,19 @@ func consoleLooks(t *testing.T, l *looks) {
 	p.press("Delete Security Profile")
 	l.at(p, "list-deleted")
 }
+
+// hides fails when something to press or fill in can be reached.
+func (p *page) hides(names ...string) {
+	p.t.Helper()
+	for _, name := range names {
+		if p.has(name) {
+			p.t.Errorf("%s: %s is there, and nothing needs it", p.address(), name)
+		}
+	}
+}
+
+// publicKeys are what somebody pastes under Key set.
+const publicKeys = `{"keys": [{"kty": "EC", "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM", "kid": "first"}]}`
 
 func webSettingsLooks(t *testing.T, l *looks) {
 	s := serve(t, sqldb.SQLite)

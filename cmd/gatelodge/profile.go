@@ -15,7 +15,7 @@ import (
 
 func newProfile() *cobra.Command {
 	return group("profile", "Administer security profiles",
-		newProfileCreate(), newProfileList(), newProfileShow(), newProfileSuspend(), newProfileDelete())
+		newProfileCreate(), newProfileList(), newProfileShow(), newProfileSettings(), newProfileSuspend(), newProfileDelete())
 }
 
 func newProfileCreate() *cobra.Command {
@@ -27,21 +27,12 @@ func newProfileCreate() *cobra.Command {
 	name := cmd.Flags().String("name", "", "Security Profile Name, a `name` that users see")
 	description := cmd.Flags().String("description", "", "Security Profile Description, a `sentence`")
 	privacy := cmd.Flags().String("privacy-url", "", "Consent Privacy Notice `URL`")
-	kindName := cmd.Flags().String("kind", registry.Web.Name(), "`kind` of application: web, single-page, native or service")
-	returnURLs := cmd.Flags().StringArray("return-url", nil, "an Allowed Return `URL`; may be repeated")
+	flags := newProfileFlags(cmd)
 	scopes := cmd.Flags().StringArray("scope", nil, "a `scope` that the application will ask for, granted to it where not every application may; may be repeated")
 	return administer(cmd, existing, func(ctx context.Context, a *admin) error {
-		kind, ok := registry.ParseKind(*kindName)
-		if !ok {
-			return usageError{fmt.Errorf("--kind %s: write web, single-page, native or service", *kindName)}
-		}
-		form, problems := registry.ParseProfileForm(*name, *description, *privacy)
-		var raw []registry.ReturnURL
-		for _, u := range *returnURLs {
-			raw = append(raw, registry.ReturnURL{Value: u})
-		}
-		urls, urlProblems := registry.ParseReturnURLs(kind, raw)
-		if err := asUsage(append(problems, urlProblems...), *returnURLs); err != nil {
+		form, formProblems := registry.ParseProfileForm(*name, *description, *privacy)
+		in, problems := flags.read(registry.SecurityProfile{Settings: registry.DefaultSettings(registry.Web)})
+		if err := asUsage(append(inFlags(formProblems, "", "", nil), problems...)); err != nil {
 			return err
 		}
 		known, err := a.scopes(ctx)
@@ -65,7 +56,8 @@ func newProfileCreate() *cobra.Command {
 		}
 		secret := registry.NewClientSecret(a.namespace)
 		p, err := a.store.CreateProfile(ctx, store.NewProfile{
-			DeveloperID: d.ID, Form: form, Settings: registry.Settings{Kind: kind}, ReturnURLs: urls, Granted: granted, Secret: secret,
+			DeveloperID: d.ID, Form: form, Settings: in.settings, Granted: granted, Secret: secret,
+			ReturnURLs: in.returnURLs, Origins: in.origins, PostLogoutURLs: in.postLogout,
 		}, a.by())
 		if err != nil {
 			return err
@@ -74,31 +66,6 @@ func newProfileCreate() *cobra.Command {
 		a.out.print("client_secret", "Client Secret", secret)
 		return nil
 	})
-}
-
-// asUsage names the flags whose values are refused.
-func asUsage(problems registry.FieldErrors, returnURLs []string) error {
-	var all []error
-	for _, f := range problems {
-		flag := "--" + strings.ReplaceAll(f.Field, "_", "-")
-		if f.Field == registry.FieldReturnURLs {
-			flag = "--return-url"
-		}
-		for i, u := range returnURLs {
-			if f.Field == registry.ReturnURLField(i) {
-				flag = fmt.Sprintf("--return-url %q", u)
-			}
-		}
-		message := flag + ": " + f.Message
-		if f.Suggestion != "" {
-			message += " Try: " + f.Suggestion
-		}
-		all = append(all, errors.New(message))
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	return usageError{errors.Join(all...)}
 }
 
 func (a *admin) printProfile(p registry.SecurityProfile) {
@@ -156,20 +123,9 @@ func newProfileShow() *cobra.Command {
 	cmd := &cobra.Command{Use: "show CLIENT_ID", Short: "Show a security profile"}
 	return administerOne(cmd, func(ctx context.Context, a *admin, p registry.SecurityProfile) error {
 		a.printProfile(p)
-		a.out.print("kind", "Kind", p.Settings.Kind.Name())
-		a.out.print("id_token_alg", "ID token signature", p.Settings.IDTokenAlg)
 		a.out.print("description", "Description", p.Description)
 		a.out.print("privacy_url", "Privacy notice", p.PrivacyURL)
-		urls := []string{}
-		for _, u := range p.ReturnURLs {
-			urls = append(urls, u.Value)
-		}
-		origins := []string{}
-		for _, o := range p.Origins {
-			origins = append(origins, o.Value)
-		}
-		a.out.print("return_urls", "Allowed Return URLs", urls)
-		a.out.print("origins", "Allowed Origins", origins)
+		a.printSettings(p)
 		return nil
 	})
 }

@@ -78,6 +78,11 @@ func New(o Options) (*Surface, error) {
 		web.Label{Name: registry.FieldOrigins, Text: labelOrigins}, web.Label{Name: originList.Note, Text: "Note for origin"},
 		web.Label{Name: registry.FieldKind, Text: labelKind}, web.Label{Name: registry.FieldIDTokenAlg, Text: labelIDTokenAlg},
 		web.Label{Name: registry.FieldDeviceName, Text: labelDeviceName},
+		web.Label{Name: registry.FieldAuth, Text: labelAuth}, web.Label{Name: registry.FieldJWKS, Text: labelJWKS}, web.Label{Name: registry.FieldJWKSURI, Text: labelJWKSURI},
+		web.Label{Name: registry.FieldTokenFormat, Text: labelTokenFormat}, web.Label{Name: registry.FieldImplicit, Text: labelImplicit},
+		web.Label{Name: registry.FieldRequireDPoP, Text: labelDPoP}, web.Label{Name: registry.FieldRequirePAR, Text: labelPAR},
+		web.Label{Name: registry.FieldBackChannelLogoutURI, Text: labelBackChannel},
+		web.Label{Name: registry.FieldPostLogoutURLs, Text: labelPostLogout}, web.Label{Name: postLogoutList.Note, Text: "Note for post-logout URL"},
 		web.Label{Name: fieldConfirm, Text: labelConfirm}, web.Label{Name: fieldAddress, Text: labelAddress},
 		web.Label{Name: fieldEnd}, web.Label{Name: fieldDate, Text: labelDate}, web.Label{Name: fieldFormat},
 	)

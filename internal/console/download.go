@@ -75,10 +75,13 @@ type variable struct{ Name, Value string }
 
 // handover is what an application needs to know, under the names that both files use.
 func (s *Surface) handover(p registry.SecurityProfile, secret string) []variable {
-	authorize, token := paths(p.Settings.Kind)
+	authorize, token := paths(p.Settings)
 	all := []variable{{"CLIENT_ID", s.Namespace.ClientID(p.Client)}, {"CLIENT_SECRET", secret}}
-	if p.Settings.Kind == registry.Service {
-		return append(all, variable{"TOKEN_URL", s.Issuer + token}) // no user is sent anywhere
+	switch p.Settings.Kind { // no user is sent anywhere by these
+	case registry.Service:
+		return append(all, variable{"TOKEN_URL", s.Issuer + token})
+	case registry.Device:
+		return append(all, variable{"DEVICE_AUTHORIZATION_URL", s.Issuer + standardDevicePath}, variable{"TOKEN_URL", s.Issuer + token})
 	}
 	all = append(all, variable{"AUTHORIZATION_URL", s.Issuer + authorize}, variable{"TOKEN_URL", s.Issuer + token})
 	if len(p.ReturnURLs) > 0 {

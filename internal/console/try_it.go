@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 
+	"gatelodge/internal/oauth"
 	"gatelodge/internal/registry"
 )
 
@@ -16,18 +17,25 @@ const (
 )
 
 // The paths of the standards: only there does a client without a secret get refresh
-// tokens.
+// tokens, and assertions are no habit of Login with Amazon.
 const (
 	standardAuthorizePath = "/oauth2/authorize"
 	standardTokenPath     = "/oauth2/token"
+	standardDevicePath    = "/oauth2/device_authorization"
 )
 
-// paths are where applications of a kind send their users and their requests.
-func paths(k registry.Kind) (authorize, token string) {
-	if k == registry.Web {
+// paths are where an application sends its users and its requests.
+func paths(n registry.Settings) (authorize, token string) {
+	if n.Kind == registry.Web && n.Auth == registry.AuthSecret {
 		return authorizePath, tokenPath
 	}
 	return standardAuthorizePath, standardTokenPath
+}
+
+// usesPKCE reports whether codes need a verifier on the paths that are tried.
+func usesPKCE(n registry.Settings) bool {
+	authorize, _ := paths(n)
+	return authorize == standardAuthorizePath
 }
 
 // tryView is "Try it": every request of the walk, finished for this profile. What a
@@ -37,25 +45,42 @@ type tryView struct {
 	ReturnURL string
 	Chosen    int
 	Others    []registry.ReturnURL
+	// PKCE is whether a verifier goes along with the code.
+	PKCE      bool
 	Verifier  string
 	Authorize string
-	Secret    string
-	Exchange  string
-	Refresh   string
-	Profile   string
-	Token     string
+	// Key is whether the application signs assertions, in the place of Secret.
+	Key      bool
+	Audience string // of those assertions
+	Secret   string
+	Exchange string
+	Refresh  string
+	Profile  string
+	Token    string
+	Pair     string
+	Poll     string
+	// Pushed and Bound are what no command of curl does in one line: requests that
+	// are pushed, and tokens bound to a key.
+	Pushed, Bound bool
 }
 
 func (s *Surface) tryIt(p registry.SecurityProfile, chosen int) tryView {
-	if p.Settings.Kind == registry.Service {
-		return tryView{Secret: readSecretCommand, Token: s.tokenCommand(p, "--data grant_type=client_credentials")}
-	}
 	t := tryView{
-		Chosen: chosen, Others: p.ReturnURLs,
-		Verifier: makeVerifierCommand, Secret: readSecretCommand, Refresh: s.refreshCommand(p),
-		Profile: command("curl", `--header "Authorization: Bearer $ACCESS_TOKEN"`, shellQuote(s.Issuer+profileAPI)),
+		Chosen: chosen, Others: p.ReturnURLs, PKCE: usesPKCE(p.Settings), Verifier: makeVerifierCommand,
+		Key: p.Settings.Auth == registry.AuthKey, Audience: s.Issuer, Secret: readSecretCommand,
+		Pushed: p.Settings.RequirePAR, Bound: p.Settings.RequireDPoP,
 	}
-	if len(p.ReturnURLs) == 0 {
+	switch p.Settings.Kind {
+	case registry.Service:
+		t.Token = s.tokenCommand(p, "--data grant_type=client_credentials")
+		return t
+	case registry.Device:
+		t.Pair = command("curl", "--data-urlencode "+shellQuote("client_id="+s.Namespace.ClientID(p.Client)), "--data scope="+previewScope, shellQuote(s.Issuer+standardDevicePath))
+		t.Poll = s.tokenCommand(p, "--data grant_type="+string(oauth.GrantDeviceCode), `--data-urlencode "device_code=$DEVICE_CODE"`)
+	}
+	t.Refresh = s.refreshCommand(p)
+	t.Profile = command("curl", `--header "Authorization: Bearer $ACCESS_TOKEN"`, shellQuote(s.Issuer+profileAPI))
+	if len(p.ReturnURLs) == 0 || p.Settings.Kind == registry.Device {
 		return t
 	}
 	t.ReturnURL = p.ReturnURLs[chosen].Value
@@ -63,8 +88,8 @@ func (s *Surface) tryIt(p registry.SecurityProfile, chosen int) tryView {
 		"client_id": {s.Namespace.ClientID(p.Client)}, "redirect_uri": {t.ReturnURL},
 		"response_type": {"code"}, "scope": {previewScope}, "state": {"try-it"},
 	}
-	authorize, _ := paths(p.Settings.Kind)
-	if p.Settings.Kind.Public() {
+	authorize, _ := paths(p.Settings)
+	if t.PKCE {
 		parameters.Set("code_challenge_method", "S256")
 		// The challenge comes last, where the shell puts it.
 		t.Authorize = `echo ` + shellQuote(s.Issuer+authorize+"?"+parameters.Encode()+"&code_challenge=") + `"$CODE_CHALLENGE"`
@@ -92,7 +117,7 @@ func (s *Surface) exchangeCommand(p registry.SecurityProfile, returnURL, code st
 		"--data-urlencode " + code,
 		"--data-urlencode " + shellQuote("redirect_uri="+returnURL),
 	}
-	if p.Settings.Kind.Public() {
+	if usesPKCE(p.Settings) {
 		data = append(data, `--data-urlencode "code_verifier=$CODE_VERIFIER"`)
 	}
 	return s.tokenCommand(p, data...)
@@ -106,17 +131,24 @@ func (s *Surface) refreshCommand(p registry.SecurityProfile) string {
 
 // tokenCommand authenticates with HTTP Basic: curl hides --user from the list of
 // processes, other arguments it does not. Applications that cannot keep a secret say
-// who they are, and no more.
+// who they are, and no more; those that sign add what they have signed (RFC 7523
+// section 2.2).
 func (s *Surface) tokenCommand(p registry.SecurityProfile, data ...string) string {
 	clientID := s.Namespace.ClientID(p.Client)
-	_, token := paths(p.Settings.Kind)
-	if p.Settings.Kind.Public() {
+	_, token := paths(p.Settings)
+	switch {
+	case p.Settings.Kind.Public():
 		data = append(data, "--data-urlencode "+shellQuote("client_id="+clientID))
-	} else {
+	case p.Settings.Auth == registry.AuthKey:
+		data = append(data, "--data client_assertion_type="+assertionType, `--data-urlencode "client_assertion=$CLIENT_ASSERTION"`)
+	default:
 		data = append([]string{"--user " + shellQuote(clientID+":") + `"$CLIENT_SECRET"`}, data...)
 	}
 	return command(append(append([]string{"curl"}, data...), shellQuote(s.Issuer+token))...)
 }
+
+// assertionType says what an assertion is (RFC 7523 section 2.2).
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // command puts each part on a line of its own.
 func command(parts ...string) string { return strings.Join(parts, " \\\n  ") }

@@ -108,7 +108,7 @@ func TestWebSettingsConflict(t *testing.T) {
 	}
 
 	values := url.Values{"seen": {seen}, "return_urls.0": {"https://common.example/cb"}, "return_urls.1": {"https://ada.example/cb"}}
-	page := ada.post(path, values).want(409, "changed while you were editing", "Grace saved them", "https://grace.example/cb", "https://ada.example/cb")
+	page := ada.post(path, values).want(409, "changed while you were editing", "Grace saved it", "https://grace.example/cb", "https://ada.example/cb")
 	if n := strings.Count(page.body, "Only here"); n != 2 {
 		t.Errorf("%d addresses are marked as only on one side, want 2", n)
 	}
