@@ -22,6 +22,7 @@ func TestPages(t *testing.T) {
 		for name, look := range map[string]func(*testing.T, *looks){
 			"site": siteLooks, "sign-in": signInLooks, "console": consoleLooks, "web-settings": webSettingsLooks,
 			"account": accountLooks, "authorization": authorizationLooks, "failures": failureLooks, "mail": mailLooks,
+			"device": deviceLooks, "devices": deviceConsoleLooks,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
