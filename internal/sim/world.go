@@ -243,7 +243,7 @@ func (w *World) Log() string { return w.log.String() }
 // checkLog fails the test when a credential went to the log.
 func (w *World) checkLog() {
 	log := w.Log()
-	for _, prefix := range []string{"Atza|", "Atza%7C", "Atzr|", "Atzr%7C", "gl_at_", "gl_rt_", ".oa2-cs.", "code=", "password="} {
+	for _, prefix := range []string{"Atza|", "Atza%7C", "Atzr|", "Atzr%7C", "gl_at_", "gl_rt_", ".oa2-cs.", "code=", "device_code", "user_code=", "password="} {
 		if i := strings.Index(log, prefix); i >= 0 {
 			w.t.Errorf("the log holds a credential: …%s…", log[max(0, i-80):min(len(log), i+40)])
 		}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"gatelodge/internal/account"
+	"gatelodge/internal/authz"
+	"gatelodge/internal/oauth"
 	"gatelodge/internal/sqldb"
 	"gatelodge/internal/store"
 	"gatelodge/internal/store/storetest"
@@ -25,10 +27,14 @@ func TestNothingSecretIsInClear(t *testing.T) {
 		session, s := account.NewSession(user.ID, "", "", storetest.Now())
 		link, r := account.NewRecovery(user.ID, storetest.Now())
 		signing := signingKey("kid", 0)
+		deviceCode, userCode := authz.NewDeviceCode(), authz.NewUserCode(oauth.Standard)
+		pair := pairOf(p.ID, 0, 1)
+		pair.DeviceCode, pair.UserCode = authz.DigestDeviceCode(deviceCode), userCode.Digest()
 		for _, err := range []error{
 			errOf(w.Store.AddSecret(ctx, d.ID, p.ID, second, storetest.By(0))),
 			errOf(w.Store.ShowSecret(ctx, d.ID, p.ID, p.Secrets[0].ID, storetest.By(0))),
 			w.Store.CreateSession(ctx, s),
+			w.Store.CreateDevicePair(ctx, pair, storetest.Now()),
 			w.Store.CreateRecovery(ctx, r, "", storetest.Now()),
 			w.Store.AddSigningKey(ctx, signing, storetest.By(0)),
 			errOf(w.Store.RotateSealingKey(ctx, storetest.Now(), storetest.By(0))),
@@ -48,6 +54,7 @@ func TestNothingSecretIsInClear(t *testing.T) {
 		}
 		hidden := map[string]string{
 			"first client secret": first, "second client secret": second, "session": session, "recovery link": link,
+			"device code": deviceCode, "user code": string(userCode),
 			"key of user ids": string(identity.SubjectKey), "signing key": string(signing.Private[:32]),
 			"sealing key": string(keys[0].Secret[:]), "new sealing key": string(keys[1].Secret[:]),
 		}

@@ -66,6 +66,11 @@ func furnish(t *testing.T, w *storetest.World, accountID, developerID int64, mar
 	_, s := account.NewSession(accountID, "", "", by.At)
 	_, r := account.NewRecovery(accountID, by.At)
 	code := [12]byte{mark}
+	d, err := w.Store.AddDevice(ctx, developerID, p.ID, "TV", by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, w, pairOf(p.ID, d.ID, mark))
 	for _, err := range []error{
 		w.Store.SaveWebSettings(ctx, developerID, p.ID, 1, []registry.AllowedOrigin{{Value: "https://o.example"}}, p.ReturnURLs, by),
 		w.Store.CreateSession(ctx, s),
