@@ -58,6 +58,8 @@ const (
 	SignInByDevice    ThrottleKind = "sign-in device"
 	RecoveryByAccount ThrottleKind = "recovery account"
 	SignUpByAddress   ThrottleKind = "sign-up address"
+	// RegistrationByAddress is of applications that register themselves without a token.
+	RegistrationByAddress ThrottleKind = "registration address"
 )
 
 // Rate is how many attempts of the kind are admitted. A kind without a rule admits
@@ -70,7 +72,7 @@ func (k ThrottleKind) Rate() Rate {
 		return Rate{Burst: 25, Every: 15 * time.Second}
 	case RecoveryByAccount:
 		return Rate{Burst: 3, Every: 20 * time.Minute}
-	case SignUpByAddress:
+	case SignUpByAddress, RegistrationByAddress:
 		return Rate{Burst: 10, Every: 6 * time.Minute}
 	default:
 		return Rate{Every: time.Hour}

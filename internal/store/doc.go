@@ -17,6 +17,8 @@
 //	recoveries   30 minutes
 //	throttles    until the bucket is full again
 //	redemptions  the code's lifetime and twice the permitted clock skew
+//	initial_tokens [keptInitialTokens] after their end
+//	profiles     that registered themselves without a token: [openUnusedFor], unless used
 //	events       [audit.Retention]
 //	refusals     [audit.MaxRefusals] per profile
 //	changes      the newest [keptChanges]
