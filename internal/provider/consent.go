@@ -45,7 +45,7 @@ func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, q *reques
 	}
 	c := web.Consent{
 		Name: q.profile.Name, LogoURL: q.profile.Logo.Path(), Publisher: developer.Company, PrivacyURL: q.profile.PrivacyURL,
-		Host: q.redirect.Host(), Account: *u.Badge(),
+		Host: q.redirect.Host(), Account: *u.Badge(), Unvouched: q.profile.Dynamic,
 		SwitchURL: session.SignInPath + "?" + url.Values{"continue": {r.URL.RequestURI()}}.Encode(),
 	}
 	if c.Host == "" {
@@ -151,7 +151,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 // allow makes the grant and goes on to the application.
 func (p *Provider) allow(w http.ResponseWriter, r *http.Request, q *request, u session.User, allowed oauth.ScopeSet) error {
 	words := consentWords
-	if silent.ContainsAll(q.requested()) && q.dialect == oauth.LoginWithAmazon {
+	if q.silent().ContainsAll(q.requested()) && q.dialect == oauth.LoginWithAmazon {
 		words = silentWords
 	}
 	g, err := p.Store.Allow(r.Context(), store.Allowance{
