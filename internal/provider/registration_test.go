@@ -364,7 +364,13 @@ func TestInitialTokens(t *testing.T) {
 		if page := developer.Open(path + "/activity"); !strings.Contains(page.Text(), "Application registered itself") || !strings.Contains(page.Text(), "The application") {
 			t.Errorf("its activity:\n%s", page.Text())
 		}
-		w.Registered(w.Register(token, app))
+		// One without a secret, too.
+		public := w.Registered(w.Register(token, map[string]any{"redirect_uris": []string{"https://app.example/cb"}, "token_endpoint_auth_method": "none"}))
+		for _, tab := range []string{"", "/web-settings", "/settings", "/activity"} {
+			if page := developer.Open("/console/profiles/" + public.Profile.Application.String() + tab); page.Status != http.StatusOK {
+				t.Errorf("%q of a public one: %d %s", tab, page.Status, page.Text())
+			}
+		}
 		if got := w.Register(token, app); got.Status != http.StatusUnauthorized {
 			t.Errorf("used up: %v", got)
 		}
