@@ -47,10 +47,7 @@ func newProfileCreate() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		d, err := a.store.DeveloperOf(ctx, u.ID)
-		if errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("%s has no developer account", u.Email)
-		}
+		d, err := a.developerOf(ctx, u)
 		if err != nil {
 			return err
 		}
@@ -75,6 +72,7 @@ func (a *admin) printProfile(p registry.SecurityProfile) {
 	a.out.print("created_at", "Created", stamp(p.CreatedAt))
 	a.out.print("last_used_at", "Last used", stamp(p.LastUsedAt))
 	a.out.print("suspended", "Suspended", !p.SuspendedAt.IsZero())
+	a.out.print("registered_itself", "Registered itself", p.Dynamic)
 }
 
 func newProfileList() *cobra.Command {

@@ -61,6 +61,8 @@ const (
 	// Guesses at the code that a device shows.
 	UserCodeByAccount ThrottleKind = "user code account"
 	UserCodeByAddress ThrottleKind = "user code address"
+	// RegistrationByAddress is of applications that register themselves without a token.
+	RegistrationByAddress ThrottleKind = "registration address"
 )
 
 // Rate is how many attempts of the kind are admitted. A kind without a rule admits
@@ -77,7 +79,7 @@ func (k ThrottleKind) Rate() Rate {
 		return Rate{Burst: 10, Every: time.Minute}
 	case UserCodeByAddress:
 		return Rate{Burst: 30, Every: 20 * time.Second}
-	case SignUpByAddress:
+	case SignUpByAddress, RegistrationByAddress:
 		return Rate{Burst: 10, Every: 6 * time.Minute}
 	default:
 		return Rate{Every: time.Hour}

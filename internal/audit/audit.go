@@ -37,6 +37,7 @@ const (
 	SessionEnded       Kind = "session.ended"
 	DeveloperCreated   Kind = "developer.created"
 	ProfileCreated     Kind = "profile.created"
+	ProfileRegistered  Kind = "profile.registered"
 	ProfileChanged     Kind = "profile.changed"
 	ProfileSuspended   Kind = "profile.suspended"
 	ProfileResumed     Kind = "profile.resumed"
@@ -53,20 +54,28 @@ const (
 	FamilyEnded        Kind = "grant.code_replayed"
 	TokenReused        Kind = "grant.token_reused"
 	KeyRotated         Kind = "key.rotated"
+
+	InitialTokenCreated Kind = "registration_token.created"
+	InitialTokenRevoked Kind = "registration_token.revoked"
 )
 
 var words = map[Kind]string{
-	AccountCreated:     "Account created",
-	AccountChanged:     "Account details changed",
-	AccountDisabled:    "Account disabled",
-	AccountEnabled:     "Account enabled",
-	AccountDeleted:     "Account deleted",
-	EmailConfirmed:     "E-mail address confirmed",
-	PasswordChanged:    "Password changed",
-	PasswordRecovered:  "Password set by recovery link",
-	SessionEnded:       "Session ended",
-	DeveloperCreated:   "Developer account created",
-	ProfileCreated:     "Security profile created",
+	AccountCreated:    "Account created",
+	AccountChanged:    "Account details changed",
+	AccountDisabled:   "Account disabled",
+	AccountEnabled:    "Account enabled",
+	AccountDeleted:    "Account deleted",
+	EmailConfirmed:    "E-mail address confirmed",
+	PasswordChanged:   "Password changed",
+	PasswordRecovered: "Password set by recovery link",
+	SessionEnded:      "Session ended",
+	DeveloperCreated:  "Developer account created",
+	ProfileCreated:    "Security profile created",
+	ProfileRegistered: "Application registered itself",
+
+	InitialTokenCreated: "Registration token created",
+	InitialTokenRevoked: "Registration token revoked",
+
 	ProfileChanged:     "Security profile changed",
 	ProfileSuspended:   "Security profile suspended",
 	ProfileResumed:     "Security profile resumed",

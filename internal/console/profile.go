@@ -15,6 +15,7 @@ import (
 type head struct {
 	Name, LogoURL string
 	Suspended     bool
+	Dynamic       bool // the application registered itself
 	Tabs          []web.Tab
 }
 
@@ -29,7 +30,7 @@ const (
 )
 
 func newHead(p registry.SecurityProfile, current tab) head {
-	h := head{Name: p.Name, LogoURL: logoURL(p.Logo), Suspended: !p.SuspendedAt.IsZero()}
+	h := head{Name: p.Name, LogoURL: logoURL(p.Logo), Suspended: !p.SuspendedAt.IsZero(), Dynamic: p.Dynamic}
 	for _, t := range []struct {
 		tab  tab
 		text string

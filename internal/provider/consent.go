@@ -61,7 +61,7 @@ func (p *Provider) consent(r *http.Request, profile *registry.SecurityProfile, u
 	}
 	return web.Consent{
 		Name: profile.Name, LogoURL: profile.Logo.Path(), Publisher: developer.Company, PrivacyURL: profile.PrivacyURL,
-		Account: *u.Badge(), SwitchURL: session.SignInPath + "?" + back.Encode(),
+		Account: *u.Badge(), Unvouched: profile.Dynamic, SwitchURL: session.SignInPath + "?" + back.Encode(),
 	}, nil
 }
 
@@ -164,7 +164,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 // allow makes the grant and goes on to the application.
 func (p *Provider) allow(w http.ResponseWriter, r *http.Request, q *request, u session.User, allowed oauth.ScopeSet) error {
 	words := consentWords
-	if silent.ContainsAll(q.requested()) && q.dialect == oauth.LoginWithAmazon {
+	if q.silent().ContainsAll(q.requested()) && q.dialect == oauth.LoginWithAmazon {
 		words = silentWords
 	}
 	g, err := p.Store.Allow(r.Context(), store.Allowance{

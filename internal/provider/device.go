@@ -103,7 +103,7 @@ func (x *exchange) mayStartDevice() error {
 	switch {
 	case x.device != 0:
 		return nil
-	case !kind.May(oauth.GrantDeviceCode):
+	case !x.client.May(oauth.GrantDeviceCode):
 		return oauth.NotAuthorized().Because("A security profile of the kind “" + kind.Name() + "” cannot use the device grant with its own client ID." + make)
 	case kind.Public():
 		return nil

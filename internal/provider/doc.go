@@ -25,6 +25,9 @@
 // Whom a token is for, and in which form, is in audience.go and jwt.go; endings.go
 // tells APIs which tokens have ended.
 //
+// Applications may register themselves where the operator lets them (registration.go):
+// the rules that they are held to are registration_rules.go, a function of what they say.
+//
 // What tokens open is in resources.go (Login with Amazon) and openid.go (OpenID
 // Connect: UserInfo, ID tokens, discovery, keys).
 package provider

@@ -109,7 +109,7 @@ func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) error {
 		return p.unavailable(w, r, err)
 	}
 	m := oidc.Provider{
-		Issuer: p.Issuer, Documentation: p.Issuer + "/help",
+		Issuer: p.Issuer, Documentation: p.Issuer + "/help", RegistrationEndpoint: p.registrationEndpoint(),
 		Scopes: openNames(table), SigningAlgorithms: []string{string(signing.RS256), string(signing.ES256)},
 	}.Metadata()
 	m.PushedAuthorizationRequestEndpoint, m.EndSessionEndpoint = "", ""

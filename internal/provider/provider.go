@@ -39,6 +39,12 @@ type Options struct {
 	Fetch *fetch.Fetcher
 	// Draining is closed when the server is about to stop: nobody is kept waiting then.
 	Draining <-chan struct{}
+	// Registration says which applications may register themselves; "" is off.
+	Registration Registration
+	// RegistrationScopes are those that such applications may have, nil for all that
+	// are built in.
+	RegistrationScopes []string
+	Logos              *registry.LogoDecoder
 }
 
 // Provider serves the protocol.

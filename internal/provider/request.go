@@ -105,7 +105,7 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	if !profile.SuspendedAt.IsZero() {
 		return nil, reject(oauth.NotAuthorized().Because("The operator has suspended this security profile."))
 	}
-	if !profile.Settings.Kind.May(oauth.GrantAuthorizationCode) {
+	if !profile.May(oauth.GrantAuthorizationCode) {
 		return nil, reject(oauth.NotAuthorized().Because("A security profile of the kind “" + profile.Settings.Kind.Name() + "” never sends users here."))
 	}
 	parsed, perr := oauth.ParseAuthorizationRequest(params, d)
@@ -221,8 +221,17 @@ func (q *request) anyAppMayAnswer() bool {
 	return q.profile.Settings.Kind == registry.Native && q.redirect.Scheme() != "https"
 }
 
+// silent is what the user is not asked for. An application that registered itself
+// gets nothing unasked: a link would be all that a stranger needs (CVE-2026-101062).
+func (q *request) silent() oauth.ScopeSet {
+	if q.profile.Dynamic {
+		return oauth.ScopeSet{}
+	}
+	return silent
+}
+
 func (q *request) ask(g *authz.Grant) authz.Ask {
-	a := authz.Ask{Dialect: q.dialect, Essential: q.essential, Voluntary: q.voluntary, Silent: silent,
+	a := authz.Ask{Dialect: q.dialect, Essential: q.essential, Voluntary: q.voluntary, Silent: q.silent(),
 		Renew: q.prompt.Has(oidc.PromptConsent) || q.prompt.Has(oidc.PromptSelectAccount) || q.anyAppMayAnswer()}
 	if g != nil {
 		a.Grant = *g

@@ -172,8 +172,8 @@ func (p *Provider) clientFacts(w http.ResponseWriter, r *http.Request) error {
 		ClientID  string `json:"client_id"`
 		Name      string `json:"client_name"`
 		Logo      string `json:"logo_uri,omitempty"`
-		Publisher string `json:"publisher"`
-		Privacy   string `json:"policy_uri"`
+		Publisher string `json:"publisher,omitempty"`
+		Privacy   string `json:"policy_uri,omitempty"`
 	}{p.Namespace.ClientID(profile.Client), profile.Name, "", developer.Company, profile.PrivacyURL}
 	if path := profile.Logo.Path(); path != "" {
 		facts.Logo = p.Issuer + path

@@ -114,7 +114,7 @@ func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
 	switch {
 	case x.device != 0 && request.GrantType != oauth.GrantDeviceCode && request.GrantType != oauth.GrantRefreshToken:
 		return issue{}, oauth.NotAuthorized().Because("This is the client ID of a device, which can only use the device grant and refresh what it got.")
-	case x.device == 0 && !x.client.Settings.Kind.May(request.GrantType):
+	case x.device == 0 && !x.client.May(request.GrantType):
 		return issue{}, oauth.NotAuthorized().Because("The kind of this security profile does not allow grant_type " + string(request.GrantType) + ".")
 	}
 	if x.table, err = p.View.Scopes(r.Context()); err != nil {
@@ -233,6 +233,9 @@ func (p *Provider) authenticate(ctx context.Context, x *exchange, c oauth.Client
 	x.client, x.method = client, c.Method
 	if d, ok := client.Device(key); ok {
 		x.device = d.ID
+	}
+	if c.Method == oauth.AuthNone && client.MustProveItself() {
+		return oauth.ClientAuthenticationFailed().Because("The application registered with a way to prove itself, and has to use it.")
 	}
 	if c.Method == oauth.AuthNone {
 		return nil // each grant says what it gives a client without a secret

@@ -40,6 +40,10 @@ type Config struct {
 	Issuer    string
 	Namespace registry.Namespace
 	SignUp    signin.SignUp
+	// Registration says which applications may register themselves; "" is off.
+	// RegistrationScopes, when not nil, are all that these may ask for.
+	Registration       provider.Registration
+	RegistrationScopes []string
 	// Mail is nil or mail.None without a mail server.
 	Mail           mail.Sender
 	Contact        string
@@ -178,8 +182,9 @@ func (s *Server) start(ctx context.Context, c Config) error {
 		return err
 	}
 	sessions.SignInPage = signIn.SignInPage
+	logos := registry.NewLogoDecoder()
 	con, err := console.New(console.Options{
-		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Logos: registry.NewLogoDecoder(), Issuer: c.Issuer,
+		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Logos: logos, Issuer: c.Issuer,
 		Namespace: registry.Namespace(identity.Namespace), Now: c.Now,
 	})
 	if err != nil {
@@ -189,6 +194,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Issuer: c.Issuer,
 		Namespace: registry.Namespace(identity.Namespace), SubjectKey: identity.SubjectKey, Email: email, Now: c.Now, Address: address,
 		Draining: s.draining, Fetch: fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())}),
+		Registration: c.Registration, RegistrationScopes: c.RegistrationScopes, Logos: logos,
 	})
 	if err != nil {
 		return err

@@ -18,6 +18,8 @@
 //	throttles    until the bucket is full again
 //	device_pairs [authz.DeviceLifetime] and [authz.DeviceRetention]
 //	redemptions  the code's lifetime and twice the permitted clock skew
+//	initial_tokens [keptInitialTokens] after their end
+//	profiles     that registered themselves without a token: [openUnusedFor], unless used
 //	events       [audit.Retention]
 //	refusals     [audit.MaxRefusals] per profile
 //	changes      the newest [keptChanges]

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"time"
 
+	"gatelodge/internal/audit"
 	"gatelodge/internal/sqldb"
 )
 
@@ -20,4 +22,41 @@ func (t *tx) expire(ctx context.Context, table, key, column string, until int64)
 	}
 	_, err := t.Exec(ctx, `DELETE FROM `+table+` WHERE `+key+` IN (`+few+`)`, until)
 	return err
+}
+
+// dropUnused deletes a few applications that registered without a token before the id
+// was made, and that nobody has let in or used since, the oldest first. Rows that
+// another transaction holds are passed over, as in expire.
+func (t *tx) dropUnused(ctx context.Context, before int64, few int, now time.Time) error {
+	unused := `SELECT p.id, p.developer_id, p.logo, p.name FROM profiles AS p WHERE p.dynamic = 2 AND p.id < $1 AND p.last_used_at = 0
+		AND NOT EXISTS (SELECT 1 FROM grants AS g WHERE g.profile_id = p.id) ORDER BY p.id LIMIT $2`
+	if t.store.db.Dialect() == sqldb.Postgres {
+		unused += ` FOR UPDATE OF p SKIP LOCKED`
+	}
+	type application struct {
+		id, developer int64
+		logo          []byte
+		name          string
+	}
+	all, err := collect(ctx, t.Tx, unused, []any{before, few}, func(row scanner) (application, error) {
+		var a application
+		err := row.Scan(&a.id, &a.developer, &a.logo, &a.name)
+		return a, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if _, err := t.Exec(ctx, `DELETE FROM developers WHERE id = $1`, a.developer); err != nil {
+			return err
+		}
+		if err := t.dropLogo(ctx, a.logo); err != nil {
+			return err
+		}
+		t.changed(ProfileChanged, a.id)
+		if err := t.event(ctx, audit.By{At: now}, audit.Event{Kind: audit.ProfileDeleted, ProfileID: a.id, Detail: a.name}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -43,7 +43,8 @@ func wantNoOrphans(t *testing.T, w *storetest.World) {
 	if looked < 10 {
 		t.Errorf("found only %d columns to look at", looked)
 	}
-	if n := w.Count(t, `developers AS d WHERE NOT EXISTS (SELECT 1 FROM members AS m WHERE m.developer_id = d.id)`); n != 0 {
+	if n := w.Count(t, `developers AS d WHERE NOT EXISTS (SELECT 1 FROM members AS m WHERE m.developer_id = d.id)
+		AND NOT EXISTS (SELECT 1 FROM profiles AS p WHERE p.developer_id = d.id AND p.dynamic = 2)`); n != 0 {
 		t.Errorf("%d developer accounts have no member", n)
 	}
 	if n := w.Count(t, `logos AS l WHERE NOT EXISTS (SELECT 1 FROM profiles AS p WHERE p.logo = l.hash)`); n != 0 {

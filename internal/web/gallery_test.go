@@ -22,6 +22,7 @@ type galleryData struct {
 	Form                  *Form
 	Countries             []Choice
 	Preview, Consent      Consent
+	Unvouched             Consent
 	Secret, Asking, Shown Secret
 	Then, Zero            time.Time
 }
@@ -68,6 +69,8 @@ func gallery(now time.Time) galleryData {
 	}
 	d.Preview = d.Consent
 	d.Preview.Preview = true
+	d.Unvouched = d.Consent
+	d.Unvouched.Unvouched, d.Unvouched.Publisher, d.Unvouched.PrivacyURL = true, "", ""
 	return d
 }
 
@@ -101,11 +104,11 @@ func TestGallery(t *testing.T) {
 	k.Labels("/", Label{"name", "Security Profile Name"}, Label{"logo", "Consent Logo Image"}, Label{"version", ""})
 	mux := http.NewServeMux()
 	mux.Handle("/", site)
-	names := []string{"list", "form", "settings", "consent", "signin"}
+	names := []string{"list", "form", "settings", "consent", "unvouched", "signin"}
 	for _, name := range names {
 		mux.Handle("/gallery/"+name, k.Browser(func(w http.ResponseWriter, r *http.Request) error {
 			return pages.Render(w, r, http.StatusOK, name, Page{
-				Title: name, Active: "console", Account: badge, Narrow: name == "consent" || name == "signin", Data: gallery(k.now()),
+				Title: name, Active: "console", Account: badge, Narrow: name == "consent" || name == "unvouched" || name == "signin", Data: gallery(k.now()),
 			})
 		}))
 		w := httptest.NewRecorder()

@@ -11,9 +11,11 @@ ALTER TABLE profiles ADD COLUMN token_format {int} NOT NULL DEFAULT 0;
 -- audience: the identifier of the API that the profile is, '' for none. Only the
 -- operator sets it.
 ALTER TABLE profiles ADD COLUMN audience TEXT NOT NULL DEFAULT '';
--- dynamic: the application registered itself.
+-- dynamic: 1 where the application registered itself with a token of the developer
+-- account, 2 where it did so without one and is alone in a developer account.
 ALTER TABLE profiles ADD COLUMN dynamic {int} NOT NULL DEFAULT 0;
 CREATE UNIQUE INDEX profiles_by_audience ON profiles (audience) WHERE audience <> '';
+CREATE INDEX profiles_open ON profiles (id) WHERE dynamic = 2;
 
 CREATE TABLE post_logout_urls (
   profile_id {int} NOT NULL REFERENCES profiles (id) ON DELETE CASCADE,
@@ -118,6 +120,7 @@ CREATE TABLE initial_tokens (
   expires_at {int} NOT NULL
 ) {strict};
 CREATE INDEX initial_tokens_by_developer ON initial_tokens (developer_id, id);
+CREATE INDEX initial_tokens_by_expiry ON initial_tokens (expires_at);
 
 -- session_clients: applications with a back-channel logout address that were given
 -- an ID token in a session.
