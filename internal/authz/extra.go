@@ -17,9 +17,10 @@ type Extra struct {
 	Key [32]byte
 	// UserInfo and IDToken are what the parameter claims asked for, as oidc.ClaimSet.
 	UserInfo, IDToken uint8
-	// Session is the session in which a code was given, where the application is to
-	// hear of its end (Back-Channel Logout 1.0), zero elsewhere.
-	Session [32]byte
+	// Session is the id of the session in which a code was given, where the application
+	// is to hear of its end (Back-Channel Logout 1.0), 0 elsewhere. Access tokens have
+	// none.
+	Session int64
 }
 
 // MaxAudience is how many APIs one token can be for.
@@ -61,7 +62,7 @@ func (e Extra) append(dst []byte) []byte {
 	put(e.Device != 0, extraDevice, func(b []byte) []byte { return binary.BigEndian.AppendUint64(b, uint64(e.Device)) })
 	put(e.Key != [32]byte{}, extraKey, func(b []byte) []byte { return append(b, e.Key[:]...) })
 	put(e.UserInfo != 0 || e.IDToken != 0, extraClaims, func(b []byte) []byte { return append(b, e.UserInfo, e.IDToken) })
-	put(e.Session != [32]byte{}, extraSession, func(b []byte) []byte { return append(b, e.Session[:]...) })
+	put(e.Session != 0, extraSession, func(b []byte) []byte { return binary.BigEndian.AppendUint64(b, uint64(e.Session)) })
 	return dst
 }
 
@@ -99,6 +100,8 @@ func parseExtra(flags byte, b []byte) (e Extra, rest []byte, err error) {
 	if field := take(extraClaims, 2); field != nil {
 		e.UserInfo, e.IDToken = field[0], field[1]
 	}
-	copy(e.Session[:], take(extraSession, len(e.Session)))
+	if field := take(extraSession, 8); field != nil {
+		e.Session = int64(binary.BigEndian.Uint64(field))
+	}
 	return e, rest, err
 }

@@ -191,6 +191,7 @@ func (v *View) forget(changes []store.Change) {
 			v.scopes.forget(struct{}{}, c.Number)
 		case store.DeviceEnded: // the profile's own change says so too
 		case store.KeysChanged: // applyKeys
+		case store.LogoutsDue: // the provider's
 		}
 	}
 }

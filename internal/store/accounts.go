@@ -175,7 +175,7 @@ func (t *tx) changePassword(ctx context.Context, id int64, hash string, keep [32
 	if err := need(rows, err, ErrNotFound); err != nil {
 		return err
 	}
-	if err := t.endSessions(ctx, id, keep); err != nil {
+	if err := t.endSessions(ctx, id, keep, by.At); err != nil {
 		return err
 	}
 	if _, err := t.Exec(ctx, `DELETE FROM recoveries WHERE account_id = $1`, id); err != nil {
@@ -196,7 +196,7 @@ func (s *Store) SetAccountDisabled(ctx context.Context, id int64, disabledAt tim
 		kind := audit.AccountEnabled
 		if !disabledAt.IsZero() {
 			kind = audit.AccountDisabled
-			if err := t.endSessions(ctx, id, [32]byte{}); err != nil {
+			if err := t.endSessions(ctx, id, [32]byte{}, by.At); err != nil {
 				return err
 			}
 		}
@@ -230,7 +230,7 @@ func (s *Store) DeleteAccount(ctx context.Context, id int64, by audit.By) error 
 				return err
 			}
 		}
-		if err := t.endSessions(ctx, id, [32]byte{}); err != nil {
+		if err := t.endSessions(ctx, id, [32]byte{}, by.At); err != nil {
 			return err
 		}
 		rows, err := t.Exec(ctx, `DELETE FROM accounts WHERE id = $1`, id)

@@ -18,6 +18,8 @@
 //	throttles    until the bucket is full again
 //	device_pairs [authz.DeviceLifetime] and [authz.DeviceRetention]
 //	redemptions  the code's lifetime and twice the permitted clock skew
+//	session_clients  a session's lifetime
+//	logout_notices   a day, deleted by whoever looks for those that are due
 //	initial_tokens [keptInitialTokens] after their end
 //	profiles     that registered themselves without a token: [openUnusedFor], unless used
 //	events       [audit.Retention]

@@ -9,7 +9,7 @@ import (
 )
 
 // expire deletes a few rows of a table whose column is not after until. The names
-// are constants of this package.
+// are constants of this package; key may be several columns.
 //
 // On PostgreSQL it passes over rows that another transaction holds, and it comes
 // after the caller has locked a row of its own in the table: so nobody waits here
@@ -17,11 +17,16 @@ import (
 // SQLite has one writer, and no words for it.
 func (t *tx) expire(ctx context.Context, table, key, column string, until int64) error {
 	few := `SELECT ` + key + ` FROM ` + table + ` WHERE ` + column + ` <= $1 ORDER BY ` + column + ` LIMIT 4`
-	if t.store.db.Dialect() == sqldb.Postgres {
-		few += ` FOR UPDATE SKIP LOCKED`
-	}
-	_, err := t.Exec(ctx, `DELETE FROM `+table+` WHERE `+key+` IN (`+few+`)`, until)
+	_, err := t.Exec(ctx, `DELETE FROM `+table+` WHERE (`+key+`) IN (`+few+t.passingOver()+`)`, until)
 	return err
+}
+
+// passingOver ends a query that leaves rows of other transactions alone.
+func (t *tx) passingOver() string {
+	if t.store.db.Dialect() == sqldb.Postgres {
+		return ` FOR UPDATE SKIP LOCKED`
+	}
+	return ""
 }
 
 // dropUnused deletes a few applications that registered without a token before the id

@@ -162,6 +162,8 @@ type Redeem struct {
 	Attempt [16]byte
 	// Rotating: the family's refresh tokens are good for one use each.
 	Rotating bool
+	// Session, when set, is where the code was given: its client will hear of the end.
+	Session SessionClient
 }
 
 // Redeem lets exactly one caller win the code. Losing ends the family that the
@@ -182,6 +184,9 @@ func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Rede
 				if _, err := t.Exec(ctx, `INSERT INTO families (grant_id, family, step, stepped_at) VALUES ($1, $2, 0, $3)`, grantID, code[:], micros(now)); err != nil {
 					return err
 				}
+			}
+			if err := t.noteClient(ctx, r.Session, now); err != nil {
+				return err
 			}
 			return t.expire(ctx, "redemptions", "code", "expires_at", micros(now))
 		}

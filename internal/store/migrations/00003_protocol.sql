@@ -122,27 +122,36 @@ CREATE TABLE initial_tokens (
 CREATE INDEX initial_tokens_by_developer ON initial_tokens (developer_id, id);
 CREATE INDEX initial_tokens_by_expiry ON initial_tokens (expires_at);
 
+-- sessions.id names a session to applications: the digest changes when its person
+-- signs in again. Sessions of before have none, and end within a day of rest.
+ALTER TABLE sessions ADD COLUMN id {int} NOT NULL DEFAULT 0;
+CREATE INDEX sessions_by_id ON sessions (id);
+
 -- session_clients: applications with a back-channel logout address that were given
 -- an ID token in a session.
 CREATE TABLE session_clients (
-  session {bytes} NOT NULL REFERENCES sessions (digest) ON DELETE CASCADE,
+  session_id {int} NOT NULL,
   profile_id {int} NOT NULL REFERENCES profiles (id) ON DELETE CASCADE,
-  PRIMARY KEY (session, profile_id)
+  expires_at {int} NOT NULL,
+  PRIMARY KEY (session_id, profile_id)
 ) {keyed};
 CREATE INDEX session_clients_by_profile ON session_clients (profile_id);
+CREATE INDEX session_clients_by_expiry ON session_clients (expires_at);
 
--- logout_notices wait to be told to applications.
+-- logout_notices wait to be told to applications. user_id is an account that may be
+-- deleted by now.
 CREATE TABLE logout_notices (
-  id {id},
+  session_id {int} NOT NULL,
   profile_id {int} NOT NULL REFERENCES profiles (id) ON DELETE CASCADE,
-  account_id {int} NOT NULL,
-  session {bytes} NOT NULL,
+  user_id {int} NOT NULL,
   attempts {int} NOT NULL,
   next_at {int} NOT NULL,
-  expires_at {int} NOT NULL
-) {strict};
+  expires_at {int} NOT NULL,
+  PRIMARY KEY (session_id, profile_id)
+) {keyed};
 CREATE INDEX logout_notices_by_next ON logout_notices (next_at);
 CREATE INDEX logout_notices_by_profile ON logout_notices (profile_id);
+CREATE INDEX logout_notices_by_expiry ON logout_notices (expires_at);
 
 -- +goose Down
 SELECT 1;
