@@ -46,6 +46,9 @@ const (
 	LoginRequired       ErrorCode = "login_required"
 	ConsentRequired     ErrorCode = "consent_required"
 
+	// Of OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
+	UnmetAuthenticationRequirements ErrorCode = "unmet_authentication_requirements"
+
 	RequestNotSupported    ErrorCode = "request_not_supported"
 	RequestURINotSupported ErrorCode = "request_uri_not_supported"
 )

@@ -79,6 +79,8 @@ func (p *Provider) redirectError(w http.ResponseWriter, r *http.Request, e *reje
 // respond sends an authorization response to the application.
 func (p *Provider) respond(w http.ResponseWriter, r *http.Request, t target, pairs ...oauth.Pair) error {
 	switch t.mode {
+	case oauth.ModeFormPost:
+		return p.formPost(w, r, t, pairs)
 	case oauth.ModeFragment:
 		redirect(w, r, t.redirect.WithFragment(pairs...))
 	default:

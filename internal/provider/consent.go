@@ -46,7 +46,7 @@ func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, q *reques
 	if c.Host = q.redirect.Host(); c.Host == "" {
 		c.OwnScheme = q.redirect.Scheme()
 	}
-	c.Items = p.consentItems(q.table, q.Scope, q.voluntary, u)
+	c.Items = p.consentItems(q.table, slices.Concat(q.Scope, q.implied), q.voluntary, u)
 	allowLeaving(w, q.redirect)
 	return p.pages.Render(w, r, status, "consent", web.Page{
 		Title: "Allow " + q.profile.Name + "?", Narrow: true, Account: u.Badge(), Data: consentData{Consent: c, Error: problem, Account: u.Account.ID},
@@ -147,7 +147,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return p.showConsent(w, r, q, u, http.StatusUnprocessableEntity, "Choose Allow or Cancel.")
 	}
-	if oidc.Reauthenticate(q.prompt, q.maxAge, u.Session.AuthenticatedAt, q.startedAt, p.Now()) {
+	if oidc.Reauthenticate(q.prompt, q.maxAge, u.Session.AuthenticatedAt, q.startedAt, p.Now()) || !q.isFor(p.userID(q.profile, u.Account.ID)) {
 		return p.toSignIn(w, r, q)
 	}
 	if form.Get("account") != strconv.FormatInt(u.Account.ID, 10) {
@@ -155,7 +155,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 	}
 	ticked, _ := q.table.Parse(form.Values["scope"])
 	allowed := q.ask(nil).Allow(ticked)
-	if allowed.Empty() {
+	if allowed.Intersect(q.asked).Empty() {
 		return p.showConsent(w, r, q, u, http.StatusUnprocessableEntity, "Nothing is ticked. Tick what the application may have, or press Cancel.")
 	}
 	return p.allow(w, r, q, u, allowed)

@@ -25,6 +25,9 @@
 // Whom a token is for, and in which form, is in audience.go and jwt.go; endings.go
 // tells APIs which tokens have ended.
 //
+// Users sign out at /oauth2/logout for an application (logout.go), and applications
+// that want to hear of it are told (backchannel.go).
+//
 // Applications may register themselves where the operator lets them (registration.go):
 // the rules that they are held to are registration_rules.go, a function of what they say.
 //

@@ -58,13 +58,19 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	if given.audience, err = p.narrow(ctx, x, code.Extra.Audience, scopes); err != nil {
 		return issue{}, err
 	}
+	if err := p.tellUser(ctx, x, &given, grant); err != nil {
+		return issue{}, err
+	}
 	if err := p.readyToSign(ctx, x, given); err != nil {
 		return issue{}, err
 	}
 	var attempt [16]byte
 	rand.Read(attempt[:])
 	rotating := x.method == oauth.AuthNone && x.client.Settings.Kind.Public() && code.Dialect == oauth.Standard
-	result, err := p.Store.Redeem(ctx, store.Redeem{Code: family, GrantID: grant.ID, Attempt: attempt, Rotating: rotating}, x.now)
+	result, err := p.Store.Redeem(ctx, store.Redeem{
+		Code: family, GrantID: grant.ID, Attempt: attempt, Rotating: rotating,
+		Session: store.SessionClient{SessionID: code.Extra.Session, ProfileID: x.client.ID, UserID: grant.AccountID},
+	}, x.now)
 	if err != nil {
 		return issue{}, err
 	}

@@ -56,6 +56,9 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 	if given.audience, err = p.narrow(ctx, x, token.Extra.Audience, scopes); err != nil {
 		return issue{}, err
 	}
+	if err := p.tellUser(ctx, x, &given, grant); err != nil {
+		return issue{}, err
+	}
 	if err := p.readyToSign(ctx, x, given); err != nil {
 		return issue{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"gatelodge/internal/registry"
 	"gatelodge/internal/sim"
 )
 
@@ -84,7 +85,8 @@ func TestDiscovery(t *testing.T) {
 	})
 	t.Run("response types, modes and methods", func(t *testing.T) {
 		for name, want := range map[string][]string{
-			"response_types_supported": {"code"}, "response_modes_supported": {"query"}, "code_challenge_methods_supported": {"S256"},
+			"response_types_supported": {"code"}, "response_modes_supported": {"query", "fragment", "form_post"}, "code_challenge_methods_supported": {"S256"},
+			"acr_values_supported": {"urn:gatelodge:acr:password"}, "ui_locales_supported": {"en"},
 			"subject_types_supported": {"pairwise"}, "id_token_signing_alg_values_supported": {"RS256", "ES256"}, "claim_types_supported": {"normal"},
 			"token_endpoint_auth_methods_supported":         {"client_secret_basic", "client_secret_post", "none"},
 			"introspection_endpoint_auth_methods_supported": {"client_secret_basic", "client_secret_post"},
@@ -97,7 +99,10 @@ func TestDiscovery(t *testing.T) {
 		for name, value := range m {
 			switch value := value.(type) {
 			case bool:
-				if want := name == "authorization_response_iss_parameter_supported"; value != want {
+				want := slices.Contains([]string{
+					"authorization_response_iss_parameter_supported", "backchannel_logout_supported", "backchannel_logout_session_supported", "claims_parameter_supported",
+				}, name)
+				if value != want {
 					t.Errorf("%s is %v", name, value)
 				}
 			case nil:
@@ -110,7 +115,9 @@ func TestDiscovery(t *testing.T) {
 		}
 	})
 	t.Run("claims", func(t *testing.T) {
-		rp := w.NewRelyingParty(w.NewApplication(), "profile", "email", "address")
+		app := w.NewApplication()
+		app.Set(func(s *registry.Settings) { s.BackChannelLogoutURI = "https://app.example/logout" })
+		rp := w.NewRelyingParty(app, "profile", "email", "address")
 		got := rp.SignIn(user)
 		told := maps.Clone(got.Claims)
 		maps.Copy(told, got.Profile)

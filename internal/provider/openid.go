@@ -16,13 +16,18 @@ import (
 func asksIDToken(scopes oauth.ScopeSet) bool { return scopes.ContainsAll(openID) }
 
 // newIDToken signs the ID token that goes with an access token (Core sections
-// 3.1.3.3 and 12.2). What scopes tell of a user is told by UserInfo.
+// 3.1.3.3 and 12.2). What scopes tell of a user is told by UserInfo (section 5.4).
 func (p *Provider) newIDToken(ctx context.Context, x *exchange, given issue, access string) (string, error) {
-	claims, err := oidc.IDToken{
+	token := oidc.IDToken{
 		Issuer: p.Issuer, Audience: p.clientID(x.client, given.extra.Device),
 		IssuedAt: x.now, ExpiresAt: x.now.Add(signing.MaxLifetime), AuthTime: given.authTime, Nonce: given.nonce,
-		AtHash: oidc.AtHash(access), User: oidc.User{Subject: p.userID(x.client, given.account)},
-	}.Claims()
+		AtHash: oidc.AtHash(access), SessionID: p.sessionID(x.client.ID, given.extra.Session), User: given.user, Release: given.release,
+	}
+	token.User.Subject = p.userID(x.client, given.account)
+	if !given.authTime.IsZero() {
+		token.ACR, token.AMR = acrPassword, []string{amrPassword}
+	}
+	claims, err := token.Claims()
 	if err != nil {
 		return "", err
 	}
@@ -61,15 +66,9 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) error {
 	if b.account == nil || !asksIDToken(b.scopes) {
 		return p.bearerError(w, r, &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token does not have the scope openid"})
 	}
-	var release oidc.ClaimSet
-	for _, name := range b.table.Names(b.scopes) {
-		release |= oidc.ScopeClaims(name)
-	}
-	email := p.Email.Released(*b.account)
-	body, err := oidc.User{
-		Subject: p.userID(b.profile, b.account.ID), Name: b.account.Name, Email: email, EmailVerified: email != "",
-		PostalCode: b.account.PostalCode, UpdatedAt: b.account.UpdatedAt,
-	}.UserInfo(release)
+	// What was asked for by claims is told while the user still allows it.
+	release := releasedBy(b.table, b.scopes) | oidc.ClaimSet(b.token.Extra.UserInfo)&releasedBy(b.table, b.grant.Scopes)
+	body, err := p.describedUser(b.profile, b.account).UserInfo(release)
 	if err != nil {
 		return err
 	}
@@ -111,13 +110,10 @@ func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) error {
 	m := oidc.Provider{
 		Issuer: p.Issuer, Documentation: p.Issuer + "/help", RegistrationEndpoint: p.registrationEndpoint(),
 		Scopes: openNames(table), SigningAlgorithms: []string{string(signing.RS256), string(signing.ES256)},
+		ACRValues: []string{acrPassword}, UILocales: []string{"en"},
 	}.Metadata()
-	m.PushedAuthorizationRequestEndpoint, m.EndSessionEndpoint = "", ""
-	m.BackChannelLogoutSupported, m.BackChannelLogoutSessionSupported, m.ClaimsParameterSupported = false, false, false
-	m.ResponseModesSupported = []string{"query"}
-	m.ClaimsSupported = slices.DeleteFunc(m.ClaimsSupported, func(name string) bool {
-		return slices.Contains([]string{"acr", "amr", "azp", "sid"}, name)
-	})
+	m.PushedAuthorizationRequestEndpoint = ""
+	m.ClaimsSupported = slices.DeleteFunc(m.ClaimsSupported, func(name string) bool { return name == "azp" })
 	m.GrantTypesSupported = []string{string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials), string(oauth.GrantDeviceCode)}
 	confidential := []string{"client_secret_basic", "client_secret_post"}
 	m.TokenEndpointAuthMethodsSupported = append(confidential[:2:2], "none")

@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"crypto/hkdf"
+	"crypto/sha256"
 	"embed"
 	"log/slog"
 	"net/http"
@@ -37,6 +39,8 @@ type Options struct {
 	Address    func(*http.Request) netip.Addr
 	// Fetch reaches the addresses that applications name.
 	Fetch *fetch.Fetcher
+	// Log is told of what goes wrong while applications are told of sign-outs.
+	Log *slog.Logger
 	// Draining is closed when the server is about to stop: nobody is kept waiting then.
 	Draining <-chan struct{}
 	// Registration says which applications may register themselves; "" is off.
@@ -47,13 +51,18 @@ type Options struct {
 	Logos              *registry.LogoDecoder
 }
 
-// Provider serves the protocol.
+// Provider serves the protocol. Call [Provider.Run] to have applications told of
+// sign-outs.
 type Provider struct {
 	Options
 	pages  *web.Pages
 	facts  *limit.Limiter
 	pairs  *limit.Limiter // device_authorization, codepair
 	cookie string
+	// sessions is the key of the names that applications know sessions by.
+	sessions []byte
+	// logouts wakes up who tells of sign-outs.
+	logouts chan struct{}
 	// waiting are the requests at the feed for APIs.
 	waiting waiting
 }
@@ -64,7 +73,7 @@ func New(o Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pages.Need("consent", "device", "device_consent", "refused"); err != nil {
+	if err := pages.Need("consent", "device", "device_consent", "form_post", "logout", "logout_done", "logout_refused", "refused"); err != nil {
 		return nil, err
 	}
 	// The answers to the pages are posted again as they were.
@@ -77,6 +86,11 @@ func New(o Options) (*Provider, error) {
 	}
 	p.pairs = limit.New(limit.Rate{Burst: 120, Every: time.Second})
 	p.facts = limit.New(limit.Rate{Burst: 60, Every: time.Second})
+	if p.sessions, err = hkdf.Key(sha256.New, o.SubjectKey, nil, "names of sessions", 32); err != nil {
+		return nil, err
+	}
+	p.logouts = make(chan struct{}, 1)
+	o.Store.Observe(p.wakeForLogouts)
 	return p, nil
 }
 

@@ -43,6 +43,13 @@ type request struct {
 	maxAge    oidc.MaxAge
 	nonce     string
 	startedAt time.Time
+	// asked are the scopes of the parameter scope; the rest is asked for by the
+	// parameter claims alone, and named in implied.
+	asked   oauth.ScopeSet
+	implied []string
+	claims  oidc.ClaimsRequest
+	// subjects are the users of whom it has to be one, nil for anybody.
+	subjects []string
 }
 
 func (q *request) requested() oauth.ScopeSet { return q.essential.Union(q.voluntary) }
@@ -96,8 +103,12 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	if err != nil {
 		return nil, err
 	}
+	mode, perr := answerMode(params, d, redirect)
 	reject := func(e *oauth.Error) error {
-		return &rejection{cause: e, profile: profile, target: target{redirect: redirect, mode: oauth.RequestedMode(params, d), state: params.Value("state"), dialect: d}}
+		return &rejection{cause: e, profile: profile, target: target{redirect: redirect, mode: mode, state: params.Value("state"), dialect: d}}
+	}
+	if perr != nil {
+		return nil, reject(perr)
 	}
 	if _, ok := profile.Device(key); ok {
 		return nil, reject(oauth.NotAuthorized().Because("This is the client ID of a device, which has no return URL: it starts with the device grant."))
@@ -139,6 +150,13 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 		return nil, reject(perr)
 	}
 	q.audience, err = p.resources(ctx, q.Resources, table, q.requested())
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return nil, reject(e)
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = p.readOpenID(ctx, q, params)
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return nil, reject(e)
 	}

@@ -20,6 +20,7 @@ const (
 	standardDevice    = "/oauth2/device_authorization"
 	amazonDevice      = "/auth/o2/create/codepair"
 	consentPath       = "/consent"
+	logoutPath        = "/oauth2/logout"
 	devicePath        = "/device"
 )
 
@@ -30,6 +31,10 @@ func (p *Provider) Routes(mux *http.ServeMux) {
 	mux.Handle("POST "+standardAuthorize, browser(p.authorize(oauth.Standard)))
 	mux.Handle("GET "+amazonAuthorize, browser(p.authorize(oauth.LoginWithAmazon)))
 	mux.Handle("POST "+amazonAuthorize, browser(p.authorize(oauth.LoginWithAmazon)))
+
+	mux.Handle("GET "+logoutPath, browser(p.logout))
+	mux.Handle("POST "+logoutPath, browser(p.logout))
+	mux.Handle("POST "+logoutPath+"/confirm", p.Kit.Browser(p.confirmLogout))
 
 	mux.Handle("GET "+consentPath, p.Kit.Browser(p.consentPage))
 	mux.Handle("POST "+consentPath, p.Kit.Browser(p.decide))

@@ -12,6 +12,7 @@ import (
 	"gatelodge/internal/audit"
 	"gatelodge/internal/authz"
 	"gatelodge/internal/oauth"
+	"gatelodge/internal/oidc"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/store"
 	"gatelodge/internal/web"
@@ -53,7 +54,10 @@ type issue struct {
 	account  int64
 	authTime time.Time
 	nonce    string
-	extra    authz.Extra
+	// user and release are what the ID token tells about the user.
+	user    oidc.User
+	release oidc.ClaimSet
+	extra   authz.Extra
 	// audience are the APIs that the access token is for; extra has those of the grant.
 	audience audience
 }

@@ -138,7 +138,7 @@ func (given issue) token(x *exchange) authz.AccessToken {
 		GrantID: given.grantID, Family: given.family, ProfileID: x.client.ID, Scopes: given.scopes,
 		Dialect: given.dialect, IssuedAt: x.now, ExpiresAt: x.now.Add(authz.AccessTokenLifetime), Extra: given.extra,
 	}
-	t.Extra.Audience = given.audience
+	t.Extra.Audience, t.Extra.Session = given.audience, 0
 	return t
 }
 

@@ -193,7 +193,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	prov, err := provider.New(provider.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Issuer: c.Issuer,
 		Namespace: registry.Namespace(identity.Namespace), SubjectKey: identity.SubjectKey, Email: email, Now: c.Now, Address: address,
-		Draining: s.draining, Fetch: fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())}),
+		Draining: s.draining, Fetch: fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())}), Log: c.Logger,
 		Registration: c.Registration, RegistrationScopes: c.RegistrationScopes, Logos: logos,
 	})
 	if err != nil {
@@ -214,6 +214,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	s.stop = stop
 	s.done.Go(func() { s.View.Run(run) })
 	s.done.Go(func() { signIn.Run(run) })
+	s.done.Go(func() { prov.Run(run) })
 	return nil
 }
 

@@ -31,8 +31,14 @@ func (s *Surface) SignInPage(w http.ResponseWriter, r *http.Request, in session.
 
 func (s *Surface) signInForm(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
+	form := web.NewForm(nil)
+	// An application may know who its user is (OpenID Connect Core section 3.1.2.1). Its
+	// word fills the field and proves nothing.
+	if email, err := account.ParseEmail(q.Get("login_hint")); err == nil {
+		form.Values.Set("email", email)
+	}
 	return s.showSignIn(w, r, http.StatusOK, nil, signInPage{
-		Form: web.NewForm(nil), To: toDestination(q.Get("continue")), Expired: q.Has("expired"), As: s.Sessions.Badge(r),
+		Form: form, To: toDestination(q.Get("continue")), Expired: q.Has("expired"), As: s.Sessions.Badge(r),
 	})
 }
 
