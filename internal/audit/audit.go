@@ -119,11 +119,16 @@ type Event struct {
 // MaxRefusals is how many refusals, merged by cause, are kept per profile.
 const MaxRefusals = 50
 
+// OriginNotAllowed is the Code of a refusal whose Sent is the origin of a page: it is
+// none of the protocol's, which does not know of pages.
+const OriginNotAllowed = "origin_not_allowed"
+
 // Refusal tells a profile's owner why a request was turned away: the wire may not
 // say it. Refusals of one cause are one entry with a count.
 type Refusal struct {
 	ProfileID int64
-	// Endpoint is the path that refused, Code the protocol's error code.
+	// Endpoint is the path that refused, Code the protocol's error code or
+	// [OriginNotAllowed].
 	Endpoint string
 	Code     string
 	// Words say what was wrong, for a developer.

@@ -185,6 +185,12 @@ func (s *Store) ProfileByAudience(ctx context.Context, audience string) (registr
 	return s.profileSnapshot(ctx, `audience = $1 AND audience <> ''`, audience)
 }
 
+// ProfileByOrigin is a profile that has the origin among its Allowed Origins: which
+// of several does not matter to who asks whether there is one.
+func (s *Store) ProfileByOrigin(ctx context.Context, origin string) (registry.SecurityProfile, Cursor, error) {
+	return s.profileSnapshot(ctx, `id = (SELECT MIN(profile_id) FROM origins WHERE value = $1)`, origin)
+}
+
 // ProfileByID is ProfileByClient by id.
 func (s *Store) ProfileByID(ctx context.Context, id int64) (registry.SecurityProfile, Cursor, error) {
 	return s.profileSnapshot(ctx, `id = $1`, id)
