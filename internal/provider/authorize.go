@@ -23,6 +23,7 @@ func (p *Provider) authorize(d oauth.Dialect) web.Handler {
 			}
 			values, malformed = form.Values, nil
 		}
+		p.keepOpener(w, r, values.Get("redirect_uri"))
 		q, err := p.verify(r.Context(), values, d)
 		if err == nil && malformed != nil {
 			err = q.reject(&oauth.Error{Code: oauth.InvalidRequest, Description: "The request has a malformed percent-encoding"})

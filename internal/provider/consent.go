@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gatelodge/internal/account"
 	"gatelodge/internal/oauth"
@@ -31,6 +32,7 @@ type consentData struct {
 
 // consentPage is where sign-in comes back to.
 func (p *Provider) consentPage(w http.ResponseWriter, r *http.Request) error {
+	p.keepOpener(w, r, "")
 	q, err := p.open(r)
 	if err != nil {
 		return p.turnAway(w, r, err)
@@ -43,7 +45,11 @@ func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, q *reques
 	if err != nil {
 		return err
 	}
-	if c.Host = q.redirect.Host(); c.Host == "" {
+	c.Host = q.redirect.Host()
+	if q.origin != "" { // the relay page is only on the way
+		_, c.Host, _ = strings.Cut(q.origin, "://")
+	}
+	if c.Host == "" {
 		c.OwnScheme = q.redirect.Scheme()
 	}
 	c.Items = p.consentItems(q.table, slices.Concat(q.Scope, q.implied), q.voluntary, u)
@@ -124,6 +130,7 @@ func allowLeaving(w http.ResponseWriter, to oauth.RedirectURI) {
 
 // decide takes the user's answer.
 func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
+	p.keepOpener(w, r, "")
 	q, err := p.open(r)
 	if err != nil {
 		return p.turnAway(w, r, err)

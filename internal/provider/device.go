@@ -41,6 +41,7 @@ func (p *Provider) deviceEndpoint(path oauth.Dialect) func(http.ResponseWriter, 
 		if err != nil {
 			return p.turnBack(w, r, x, err)
 		}
+		p.share(w, r, x.client)
 		return writeJSON(w, http.StatusOK, answer)
 	}
 }

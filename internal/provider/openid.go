@@ -52,6 +52,7 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) error {
 	if text == "" {
 		// RFC 6750 section 3.1: a request without a token gets a bare challenge.
 		w.Header().Set("WWW-Authenticate", `Bearer`)
+		p.shareError(w, r)
 		w.WriteHeader(http.StatusUnauthorized)
 		return nil
 	}
@@ -60,6 +61,7 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return p.bearerError(w, r, err)
 	}
+	p.share(w, r, b.profile)
 	if !b.here() {
 		return p.bearerError(w, r, notHere())
 	}

@@ -73,7 +73,7 @@ func New(o Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pages.Need("consent", "device", "device_consent", "form_post", "logout", "logout_done", "logout_refused", "refused"); err != nil {
+	if err := pages.Need("consent", "device", "device_consent", "form_post", "logout", "logout_done", "logout_refused", "refused", "relay"); err != nil {
 		return nil, err
 	}
 	// The answers to the pages are posted again as they were.

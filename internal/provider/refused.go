@@ -22,12 +22,15 @@ type refusedData struct {
 	Reason      string
 	Sent        string
 	RequestID   string
+	Popup       bool
 	// Of the owner only.
 	Owner   bool
 	Nearest string
 	Was     registry.Difference
 	Should  registry.Difference
 	EditURL string
+	// Edit says what is edited there.
+	Edit string
 }
 
 // refusedPage says in words which application, what was sent and which rule failed.
@@ -44,6 +47,13 @@ func (p *Provider) refusedPage(w http.ResponseWriter, r *http.Request, e *unsafe
 		d.Heading = "The request of " + e.profile.Name + " cannot be answered"
 	}
 	badge := p.Sessions.Badge(r)
+	if m := e.origin; m != nil {
+		if err := p.refusedOrigin(r, e, &d); err != nil {
+			return err
+		}
+		refusal.Code, refusal.Words = audit.OriginNotAllowed, "A page asked for a popup, and its origin is not one of the Allowed Origins. "+m.Words
+		refusal.Sent, refusal.Nearest = cut(m.Sent), m.Nearest
+	}
 	if m := e.mismatch; m != nil {
 		d.Heading = "This return URL is not allowed"
 		d.Sent = m.Sent
@@ -55,7 +65,7 @@ func (p *Provider) refusedPage(w http.ResponseWriter, r *http.Request, e *unsafe
 		}
 		if d.Owner = owner; owner {
 			d.Nearest, d.Was, d.Should = m.Nearest, m.SentParts, m.NearestParts
-			d.EditURL = "/console/profiles/" + e.profile.Application.String() + "/web-settings?" + url.Values{"edit": {"1"}, "add": {m.Sent}}.Encode()
+			d.EditURL, d.Edit = editPath(e.profile, "add", m.Sent), "Edit Allowed Return URLs"
 		} else {
 			// The rule in words may tell registered values.
 			d.Reason = "After sign-in, " + e.profile.Name + " asked to send you to an address that its developer has not registered as an Allowed Return URL. Addresses are compared exactly, letter by letter."
@@ -63,6 +73,35 @@ func (p *Provider) refusedPage(w http.ResponseWriter, r *http.Request, e *unsafe
 	}
 	p.refuse(r, e.profile, refusal)
 	return p.pages.Render(w, r, http.StatusBadRequest, "refused", web.Page{Title: d.Heading, Narrow: true, Account: badge, Data: d})
+}
+
+// refusedOrigin fills the page for a popup of a page whose origin is not allowed: it
+// says which one was refused and, to who can change it, where.
+func (p *Provider) refusedOrigin(r *http.Request, e *unsafeTarget, d *refusedData) error {
+	m := e.origin
+	d.Heading, d.Sent, d.Popup = "This page’s origin is not allowed", m.Sent, true
+	if m.Sent == "" {
+		d.Heading = "This popup does not say which page opened it"
+	}
+	owner, err := p.ownedBy(r, e.profile)
+	if err != nil {
+		return err
+	}
+	switch d.Owner = owner; {
+	case owner:
+		d.Nearest, d.Was, d.Should = m.Nearest, m.SentParts, m.NearestParts
+		d.EditURL, d.Edit = editPath(e.profile, "add_origin", m.Sent), "Edit Allowed Origins"
+	case m.Sent != "":
+		// The rule in words may tell registered values.
+		d.Reason = "A page opened this window to sign you in to " + e.profile.Name + ". Its origin, below, is not among the Allowed Origins of that application, so it must not hear the answer. Origins are compared exactly: scheme, host and port."
+	}
+	return nil
+}
+
+// editPath leads to the form with Allowed Origins and Return URLs, with a value filled
+// in that is not saved.
+func editPath(profile *registry.SecurityProfile, list, value string) string {
+	return "/console/profiles/" + profile.Application.String() + "/web-settings?" + url.Values{"edit": {"1"}, list: {value}}.Encode()
 }
 
 // ownedBy reports whether whoever is signed in owns the profile.

@@ -32,6 +32,8 @@ type request struct {
 	dialect  oauth.Dialect
 	profile  *registry.SecurityProfile
 	redirect oauth.RedirectURI
+	// origin is that of the page that opened a popup, "" for a request without one.
+	origin string
 	// essential and voluntary are the scopes asked for (login-with-amazon.md section 4).
 	essential, voluntary oauth.ScopeSet
 	// table says what the scopes are.
@@ -70,6 +72,7 @@ type unsafeTarget struct {
 	profile  *registry.SecurityProfile
 	clientID string
 	mismatch *registry.ReturnURLMismatch
+	origin   *registry.OriginMismatch
 }
 
 func (e *unsafeTarget) Error() string { return e.cause.Error() }
@@ -96,9 +99,12 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	if perr != nil {
 		return nil, &unsafeTarget{cause: perr, profile: profile, clientID: clientID}
 	}
-	redirect, err := registry.MatchReturnURL(profile.Settings.Kind, profile.ReturnURLs, sent)
+	redirect, origin, err := p.matchTarget(profile, sent)
 	if m, ok := errors.AsType[*registry.ReturnURLMismatch](err); ok {
 		return nil, &unsafeTarget{cause: oauth.InvalidParameter("redirect_uri").Because(m.Words), profile: profile, clientID: clientID, mismatch: m}
+	}
+	if m, ok := errors.AsType[*registry.OriginMismatch](err); ok {
+		return nil, &unsafeTarget{cause: oauth.InvalidParameter("redirect_uri").Because(m.Words), profile: profile, clientID: clientID, origin: m}
 	}
 	if err != nil {
 		return nil, err
@@ -137,7 +143,7 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 		return nil, reject(perr)
 	}
 	q := &request{
-		AuthorizationRequest: parsed, values: values, dialect: d, profile: profile, redirect: redirect, table: table,
+		AuthorizationRequest: parsed, values: values, dialect: d, profile: profile, redirect: redirect, origin: origin, table: table,
 		nonce: params.Value("nonce"), startedAt: p.Now(),
 	}
 	if q.prompt, perr = oidc.ParsePrompt(parsed.Prompt); perr != nil {
@@ -283,7 +289,11 @@ func (p *Provider) seal(w http.ResponseWriter, r *http.Request, q *request) (str
 	if err := encoder.Encode(inFlight{Dialect: q.dialect, Values: q.values, Browser: p.bindBrowser(w, r), Started: q.startedAt.Unix()}); err != nil {
 		return "", err
 	}
-	sealed, err := p.View.Keys().Seal([]byte(consentPath+"?request="), seal.Request, q.startedAt, plain.Bytes())
+	path := consentPath + "?request="
+	if q.origin != "" {
+		path = popupConsentPath
+	}
+	sealed, err := p.View.Keys().Seal([]byte(path), seal.Request, q.startedAt, plain.Bytes())
 	if errors.Is(err, seal.ErrTooLong) || len(sealed) > maxAddress {
 		return "", q.tooLong()
 	}

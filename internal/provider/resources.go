@@ -32,6 +32,7 @@ func (p *Provider) tokenInfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return p.resourceError(w, r, err)
 	}
+	p.share(w, r, b.profile)
 	info := struct {
 		Issuer string `json:"iss"`
 		UserID string `json:"user_id,omitempty"`
@@ -70,7 +71,7 @@ type claims struct {
 }
 
 func (p *Provider) userProfile(w http.ResponseWriter, r *http.Request) error {
-	c, err := p.readClaims(r)
+	c, err := p.readClaims(w, r)
 	if err != nil {
 		return p.resourceError(w, r, err)
 	}
@@ -79,7 +80,7 @@ func (p *Provider) userProfile(w http.ResponseWriter, r *http.Request) error {
 
 // oldUserProfile is the profile in the names of old libraries.
 func (p *Provider) oldUserProfile(w http.ResponseWriter, r *http.Request) error {
-	c, err := p.readClaims(r)
+	c, err := p.readClaims(w, r)
 	if err != nil {
 		return p.resourceError(w, r, err)
 	}
@@ -98,7 +99,7 @@ func (p *Provider) oldUserProfile(w http.ResponseWriter, r *http.Request) error 
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-func (p *Provider) readClaims(r *http.Request) (claims, error) {
+func (p *Provider) readClaims(w http.ResponseWriter, r *http.Request) (claims, error) {
 	now := p.Now()
 	text, perr := oauth.ParseBearer(r.Header.Values("Authorization"), r.Header.Values("X-Amz-Access-Token"), oauth.ParseParams(r.URL.Query()))
 	if perr != nil {
@@ -111,6 +112,7 @@ func (p *Provider) readClaims(r *http.Request) (claims, error) {
 	if err != nil {
 		return claims{}, err
 	}
+	p.share(w, r, b.profile)
 	if !b.here() {
 		return claims{}, notHere()
 	}

@@ -74,12 +74,15 @@ func (p *Provider) tokenEndpoint(path oauth.Dialect) func(http.ResponseWriter, *
 		if err != nil {
 			return p.turnBack(w, r, x, err)
 		}
+		p.share(w, r, x.client)
 		return p.answer(w, r, x, given)
 	}
 }
 
 // turnBack answers the error of an application's request.
 func (p *Provider) turnBack(w http.ResponseWriter, r *http.Request, x *exchange, err error) error {
+	p.share(w, r, x.client)
+	p.shareError(w, r) // where no client is known
 	e, ok := errors.AsType[*oauth.Error](err)
 	if !ok {
 		return p.unavailable(w, r, err)

@@ -228,6 +228,7 @@ type wireError struct {
 }
 
 func (p *Provider) writeError(w http.ResponseWriter, r *http.Request, status int, e *oauth.Error) error {
+	p.shareError(w, r)
 	return writeJSON(w, status, wireError{Description: e.Description, Error: e.Code, RequestID: web.RequestID(r.Context())})
 }
 

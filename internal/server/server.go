@@ -25,6 +25,7 @@ import (
 	"gatelodge/internal/mail"
 	"gatelodge/internal/provider"
 	"gatelodge/internal/registry"
+	"gatelodge/internal/sdk"
 	"gatelodge/internal/session"
 	"gatelodge/internal/signin"
 	"gatelodge/internal/sqldb"
@@ -207,6 +208,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	signIn.Routes(mux)
 	con.Routes(mux)
 	prov.Routes(mux)
+	sdk.Routes(mux)
 	mux.Handle("/", prov.Countries(site))
 	s.handler = mux
 

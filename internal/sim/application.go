@@ -128,6 +128,22 @@ func (a *Application) SetPostLogoutURLs(urls ...string) {
 	}
 }
 
+// AllowOrigins replaces the application's Allowed Origins.
+func (a *Application) AllowOrigins(origins ...string) {
+	a.world.t.Helper()
+	p, _, err := a.world.Store.ProfileByID(a.world.t.Context(), a.Profile.ID)
+	if err != nil {
+		a.world.t.Fatal(err)
+	}
+	p.Origins = nil
+	for _, o := range origins {
+		p.Origins = append(p.Origins, registry.AllowedOrigin{Value: o})
+	}
+	if err := a.world.Store.SaveWebSettings(a.world.t.Context(), p.DeveloperID, p.ID, p.Version, p.Origins, p.ReturnURLs, a.by()); err != nil {
+		a.world.t.Fatal(err)
+	}
+}
+
 // In gives the application in another world on the same database: a replica.
 func (a *Application) In(w *World) *Application {
 	replica := *a
