@@ -66,7 +66,7 @@ func New(o Options) (*Surface, error) {
 	if s.pages, err = o.Kit.Pages(templates, functions); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	if err := s.pages.Need("list", "register", "new", "general", "web_settings", "web_settings_edit", "secret_end", "devices", "device_remove", "settings", "activity"); err != nil {
+	if err := s.pages.Need("list", "register", "new", "general", "web_settings", "web_settings_edit", "secret_end", "devices", "device_remove", "settings", "login_button", "activity"); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
 	o.Kit.Labels("/console",

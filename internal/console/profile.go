@@ -26,6 +26,7 @@ const (
 	tabWebSettings tab = "/web-settings"
 	tabDevices     tab = "/devices"
 	tabSettings    tab = "/settings"
+	tabLoginButton tab = "/login-button"
 	tabActivity    tab = "/activity"
 )
 
@@ -34,7 +35,7 @@ func newHead(p registry.SecurityProfile, current tab) head {
 	for _, t := range []struct {
 		tab  tab
 		text string
-	}{{tabGeneral, "General"}, {tabWebSettings, "Web Settings"}, {tabDevices, "TVs and Other Devices"}, {tabSettings, "Settings"}, {tabActivity, "Activity"}} {
+	}{{tabGeneral, "General"}, {tabWebSettings, "Web Settings"}, {tabDevices, "TVs and Other Devices"}, {tabSettings, "Settings"}, {tabLoginButton, "Login button"}, {tabActivity, "Activity"}} {
 		h.Tabs = append(h.Tabs, web.Tab{Text: t.text, URL: profilePath(p) + string(t.tab), Current: t.tab == current})
 	}
 	return h

@@ -30,9 +30,23 @@ type webSettingsForm struct {
 	Path     string
 	Form     *web.Form
 	Conflict *conflict
-	// Added is the row of Allowed Return URLs that a link filled in, -1 for none.
-	Added int
+	// Added is the row that a link filled in.
+	Added addedRow
 	Lists []listView
+}
+
+// addedRow is a row of one of the lists, the zero value none.
+type addedRow struct {
+	list string
+	row  int
+}
+
+// of is the row if it is the list's, or else -1.
+func (a addedRow) of(l urlList) int {
+	if a.list != l.Value {
+		return -1
+	}
+	return a.row
 }
 
 // listView is such a list as the form shows it.
@@ -131,26 +145,35 @@ func formOfWebSettings(p registry.SecurityProfile) *web.Form {
 // showWebSettingsForm opens the form. A link from a refusal brings the value that
 // was sent; it is filled into a row of its own and saved by nobody but the person.
 func (s *Surface) showWebSettingsForm(w http.ResponseWriter, r *http.Request, v visit, p registry.SecurityProfile) error {
-	page := webSettingsForm{Form: formOfWebSettings(p), Added: -1}
-	value := r.FormValue(addParam)
-	allowed := slices.ContainsFunc(p.ReturnURLs, func(u registry.ReturnURL) bool { return u.Value == value })
-	if value == "" || len(value) > registry.ReturnURLMaxBytes {
-		return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, page, nil)
+	page := webSettingsForm{Form: formOfWebSettings(p)}
+	returnURL, origin := r.FormValue(addParam), r.FormValue(addOriginParam)
+	var flash *web.Flash
+	switch {
+	case returnURL != "" && len(returnURL) <= registry.ReturnURLMaxBytes:
+		_, problem := registry.ParseReturnURL(p.Settings.Kind, returnURL)
+		flash = page.add(returnURLList, p.ReturnURLs, "A return URL", returnURL, "Save it only if it is an address of your own: codes are sent there.", problem)
+	case origin != "" && len(origin) <= registry.OriginMaxBytes:
+		_, problem := registry.ParseAllowedOrigin(origin)
+		flash = page.add(originList, asURLs(p.Origins), "An origin", origin, "Save it only if the pages there are your own: they get the users’ tokens.", problem)
 	}
-	if allowed {
-		return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, page, &web.Flash{
-			Kind: web.Info, Title: "This return URL is allowed already", Detail: value,
-		})
+	return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, page, flash)
+}
+
+// add fills in a value that came with a link, unless it is saved already, and says so.
+func (f *webSettingsForm) add(l urlList, saved []registry.ReturnURL, what, value, caution string, problem *registry.URLProblem) *web.Flash {
+	if slices.ContainsFunc(saved, func(u registry.ReturnURL) bool { return u.Value == value }) {
+		_, noun, _ := strings.Cut(what, " ")
+		return &web.Flash{Kind: web.Info, Title: "This " + noun + " is allowed already", Detail: value}
 	}
-	page.Added = len(p.ReturnURLs)
-	returnURLList.fill(page.Form.Values, page.Added, value, "")
-	if _, problem := registry.ParseReturnURL(p.Settings.Kind, value); problem != nil {
-		page.Form.Suggest(returnURLList.ValueField(page.Added), problem.Message, problem.Suggestion)
+	f.Added = addedRow{l.Value, len(saved)}
+	l.fill(f.Form.Values, f.Added.row, value, "")
+	if problem != nil {
+		f.Form.Suggest(l.ValueField(f.Added.row), problem.Message, problem.Suggestion)
 	}
-	return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, page, &web.Flash{
-		Kind: web.Warning, Title: "A return URL was filled in, and is not saved yet",
-		Detail: "It comes from a refused request. Save it only if it is an address of your own: codes are sent there.",
-	})
+	return &web.Flash{
+		Kind: web.Warning, Title: what + " was filled in, and is not saved yet",
+		Detail: "It comes from a refused request. " + caution,
+	}
 }
 
 func (s *Surface) showWebSettingsTyped(w http.ResponseWriter, r *http.Request, v visit, typed url.Values) error {
@@ -161,7 +184,7 @@ func (s *Surface) showWebSettingsTyped(w http.ResponseWriter, r *http.Request, v
 	if typed == nil {
 		return redirect(w, r, webSettingsPath(p)+"?"+editParam+"=1")
 	}
-	return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, webSettingsForm{Form: web.NewForm(typed), Added: -1}, typedFlash)
+	return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, webSettingsForm{Form: web.NewForm(typed)}, typedFlash)
 }
 
 func (s *Surface) renderWebSettingsForm(w http.ResponseWriter, r *http.Request, v visit, status int, p registry.SecurityProfile, page webSettingsForm, flash *web.Flash) error {
@@ -173,12 +196,12 @@ func (s *Surface) renderWebSettingsForm(w http.ResponseWriter, r *http.Request, 
 	page.Lists = []listView{
 		{
 			urlList: returnURLList, Form: page.Form, Title: labelReturnURLs, Singular: "return URL", Short: "URL", Check: returnURLCheck(p.Settings.Kind), Another: "Add another",
-			Placeholder: "https://localhost", Added: page.Added,
+			Placeholder: "https://localhost", Added: page.Added.of(returnURLList),
 			Rule: rule,
 		},
 		{
 			urlList: originList, Form: page.Form, Title: labelOrigins, Singular: "origin", Short: "origin", Check: "origin", Another: "Add another origin",
-			Placeholder: "https://www.example.com", Added: -1,
+			Placeholder: "https://www.example.com", Added: page.Added.of(originList),
 			Rule: "Only for applications that run in the browser: scheme, host and port of the pages that call from there, without a path.",
 		},
 	}
@@ -210,7 +233,7 @@ func (s *Surface) saveWebSettings(w http.ResponseWriter, r *http.Request, v visi
 		return err
 	}
 	if pressedRowButton(form, returnURLList, originList) || form.TakeSuggestion() {
-		return s.renderWebSettingsForm(w, r, v, statusOf(form), p, webSettingsForm{Form: form, Added: -1}, nil)
+		return s.renderWebSettingsForm(w, r, v, statusOf(form), p, webSettingsForm{Form: form}, nil)
 	}
 	by := s.Sessions.By(r, v.User, v.now)
 	var urls []registry.ReturnURL
@@ -227,7 +250,7 @@ func (s *Surface) saveWebSettings(w http.ResponseWriter, r *http.Request, v visi
 			return slices.Equal(urls, p.ReturnURLs) && slices.Equal(origins, p.Origins)
 		},
 		show: func(status int, p registry.SecurityProfile, c *conflict) error {
-			return s.renderWebSettingsForm(w, r, v, status, p, webSettingsForm{Form: form, Conflict: c, Added: -1}, nil)
+			return s.renderWebSettingsForm(w, r, v, status, p, webSettingsForm{Form: form, Conflict: c}, nil)
 		},
 		rows: func(p registry.SecurityProfile) []conflictRow {
 			return differing(urlsRow(labelReturnURLs, p.ReturnURLs, urls), urlsRow(labelOrigins, asURLs(p.Origins), asURLs(origins)))

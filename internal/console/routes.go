@@ -66,6 +66,8 @@ func (s *Surface) routes() []route {
 		{"GET " + profile + "/settings", s.page(s.showSettings)},
 		{"POST " + profile + "/settings", s.form(s.saveSettings, s.showSettingsTyped)},
 
+		{"GET " + profile + "/login-button", s.page(s.loginButton)},
+
 		{"GET " + profile + "/activity", s.page(s.activity)},
 
 		{"GET /logos/{file}", s.Kit.Browser(s.logo)},

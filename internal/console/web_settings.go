@@ -13,9 +13,10 @@ const (
 	labelReturnURLs = "Allowed Return URLs"
 	labelOrigins    = "Allowed Origins"
 
-	editParam = "edit"
-	addParam  = "add"
-	tryParam  = "try"
+	editParam      = "edit"
+	addParam       = "add"
+	addOriginParam = "add_origin"
+	tryParam       = "try"
 )
 
 type webSettingsPage struct {

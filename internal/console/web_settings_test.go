@@ -137,6 +137,13 @@ func TestAddFromRefusal(t *testing.T) {
 	ada.get(addPath(profile, "https://app.example.com/cb")).want(200, "This return URL is allowed already").lacks("Allowed Return URLs (2)")
 	ada.get(addPath(profile, `"><script>alert(1)</script>`)).want(200).lacks("<script>alert")
 	ada.get(path + "?edit=1&add=" + strings.Repeat("x", 2001)).want(200).lacks("xxxx")
+	page = ada.get(addOriginPath(profile, "http://localhost:3000")).want(200, "An origin was filled in, and is not saved yet", "they get the users’ tokens")
+	if page.value("origins.0") != "http://localhost:3000" || page.value("return_urls.0") != "https://app.example.com/cb" {
+		t.Error("the origin is not in a row of its own")
+	}
+	ada.get(addOriginPath(profile, "https://app.example.com/page")).want(200, "ends before", `value="https://app.example.com"`, "Use this instead")
+	ada.get(addOriginPath(profile, "null")).want(200, "hides where it is from")
+	ada.get(addOriginPath(profile, `"><script>alert(1)</script>`)).want(200).lacks("<script>alert")
 	if after := ada.reload(profile); after.Version != profile.Version {
 		t.Error("opening the link saved something")
 	}
