@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -73,6 +74,9 @@ func consoleLooks(t *testing.T, l *looks) {
 	p.sees("In effect here now")
 	l.at(p, "general-saved")
 
+	p.open(general + "/login-button")
+	p.sees("No origin is allowed yet")
+	l.at(p, "login-button-empty")
 	p.open(general + "/settings")
 	l.chain(p)
 	l.at(p, "settings")
@@ -115,6 +119,9 @@ func consoleLooks(t *testing.T, l *looks) {
 		l.at(p, "web-settings-"+strings.ToLower(kind))
 		p.open(general + "/settings")
 	}
+	p.open(general + "/login-button")
+	p.sees("No Login button for this kind")
+	l.at(p, "login-button-service")
 
 	for _, to := range []string{"/delete", "/code", "/secrets", "/activity"} {
 		p.open(general + to)
@@ -162,6 +169,8 @@ func webSettingsLooks(t *testing.T, l *looks) {
 	p.fill("Allowed Origins", "https://reports.example.com")
 	p.press("Save")
 	l.at(p, "web-settings-saved")
+
+	loginButtonLooks(l, p, app)
 
 	other := newPage(t, s)
 	other.open("/sign-in")
@@ -213,4 +222,35 @@ func webSettingsLooks(t *testing.T, l *looks) {
 	l.at(p, "web-settings-suspended")
 	p.open("/console")
 	l.at(p, "list-suspended")
+}
+
+// loginButtonLooks looks at what a profile with an allowed origin has for pages in the
+// browser. p is at its Web Settings.
+func loginButtonLooks(l *looks, p *page, app *application) {
+	settings := p.address()
+	p.press("Login button")
+	p.sees("https://reports.example.com", app.clientID, "without a secret")
+	l.at(p, "login-button")
+	p.open(p.address() + "?button=dark-32x32")
+	p.sees("chosen", "dark-32x32")
+	l.at(p, "login-button-chosen")
+
+	popup := func(origin string) string {
+		relay := app.issuer + "/sdk/relay?" + url.Values{"origin": {origin}}.Encode()
+		return app.authorizeAt(relay, "profile", "") + "&" + url.Values{"code_challenge": {strings.Repeat("a", 43)}, "code_challenge_method": {"S256"}}.Encode()
+	}
+	p.openWith(popup("https://reports.example.com:8443"), http.StatusBadRequest)
+	p.sees("This page’s origin is not allowed", "You own this security profile")
+	l.at(p, "refused-origin-owner")
+	p.press("Edit Allowed Origins")
+	l.at(p, "edit-origin-added")
+	p.open(popup("https://reports.example.com"))
+	p.sees("Allow", "reports.example.com")
+	p.press("Allow")
+	p.sees("has lost the page that opened it")
+	l.at(p, "relay-lost")
+	p.openWith("/sdk/relay?origin=https%3A%2F%2Fnobody.example", http.StatusBadRequest)
+	p.sees("This window has nothing to bring back")
+	l.at(p, "relay-stray")
+	p.open(settings)
 }
