@@ -45,6 +45,7 @@ const (
 	WebSettingsChanged Kind = "profile.web_settings_changed"
 	SettingsChanged    Kind = "profile.settings_changed"
 	SecretShown        Kind = "secret.shown"
+	SecretUsed         Kind = "secret.used_in_console"
 	SecretCreated      Kind = "secret.created"
 	SecretEnded        Kind = "secret.ended"
 	DeviceAdded        Kind = "device.added"
@@ -83,6 +84,7 @@ var words = map[Kind]string{
 	WebSettingsChanged: "Web settings changed",
 	SettingsChanged:    "Settings changed",
 	SecretShown:        "Client secret shown",
+	SecretUsed:         "Client secret used to run the flow in the console",
 	SecretCreated:      "Client secret created",
 	SecretEnded:        "Client secret ended",
 	DeviceAdded:        "Device client ID made",

@@ -17,6 +17,9 @@ func (p *Provider) matchTarget(profile *registry.SecurityProfile, sent string) (
 		redirect, origin, err := registry.MatchRelay(p.Issuer, profile.Origins, sent)
 		return redirect, origin.Value, err
 	}
+	if redirect, ok := registry.MatchRunReturnURL(p.Issuer, profile, sent); ok {
+		return redirect, "", nil
+	}
 	redirect, err := registry.MatchReturnURL(profile.Settings.Kind, profile.ReturnURLs, sent)
 	return redirect, "", err
 }

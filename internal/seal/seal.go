@@ -54,6 +54,7 @@ const (
 	Device                       // cookie that knows a browser again
 	EmailLink                    // link in a mail
 	JWTAccess                    // inside an access token that is a JWT
+	Run                          // a flow that a developer runs in the console
 	purposes
 )
 
@@ -71,6 +72,7 @@ var kinds = [purposes]struct {
 	Device:    {"device", 2048},
 	EmailLink: {"email-link", 2048},
 	JWTAccess: {"jwt-access", 2048},
+	Run:       {"run", 64 << 10},
 }
 
 const (
