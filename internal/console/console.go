@@ -46,7 +46,10 @@ type Options struct {
 	Namespace registry.Namespace
 	// Issuer is the public base URL, without a trailing slash.
 	Issuer string
-	Now    func() time.Time
+	// Protocol answers what applications ask: the server's own handler. Flows that a
+	// developer runs go through it.
+	Protocol http.Handler
+	Now      func() time.Time
 }
 
 // Surface is the console.
@@ -66,7 +69,7 @@ func New(o Options) (*Surface, error) {
 	if s.pages, err = o.Kit.Pages(templates, functions); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	if err := s.pages.Need("list", "register", "new", "general", "web_settings", "web_settings_edit", "secret_end", "devices", "device_remove", "settings", "login_button", "activity"); err != nil {
+	if err := s.pages.Need("list", "register", "new", "general", "web_settings", "web_settings_edit", "secret_end", "devices", "device_remove", "settings", "login_button", "run", "activity"); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
 	o.Kit.Labels("/console",
@@ -83,6 +86,7 @@ func New(o Options) (*Surface, error) {
 		web.Label{Name: registry.FieldRequireDPoP, Text: labelDPoP}, web.Label{Name: registry.FieldRequirePAR, Text: labelPAR},
 		web.Label{Name: registry.FieldBackChannelLogoutURI, Text: labelBackChannel},
 		web.Label{Name: registry.FieldPostLogoutURLs, Text: labelPostLogout}, web.Label{Name: postLogoutList.Note, Text: "Note for post-logout URL"},
+		web.Label{Name: fieldDialect}, web.Label{Name: fieldScope, Text: "Scopes"}, web.Label{Name: fieldRun}, web.Label{Name: fieldStep},
 		web.Label{Name: fieldConfirm, Text: labelConfirm}, web.Label{Name: fieldAddress, Text: labelAddress},
 		web.Label{Name: fieldEnd}, web.Label{Name: fieldDate, Text: labelDate}, web.Label{Name: fieldFormat},
 	)

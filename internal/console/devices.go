@@ -74,14 +74,15 @@ func (s *Surface) renderDevices(w http.ResponseWriter, r *http.Request, v visit,
 
 // tryDevice are the commands of a device that speaks Login with Amazon's dialect.
 func (s *Surface) tryDevice(clientID string) deviceTry {
-	token := shellQuote(s.Issuer + tokenPath)
+	post := func(path string, form ...parameter) string {
+		return call{method: http.MethodPost, url: s.Issuer + path, form: form}.curl()
+	}
+	id := parameter{"client_id", fixed(clientID)}
 	return deviceTry{
-		Start: command("curl", "--data response_type=device_code", "--data-urlencode "+shellQuote("client_id="+clientID),
-			"--data scope=profile", shellQuote(s.Issuer+codePairPath)),
-		Poll: command("curl", "--data grant_type=device_code", `--data-urlencode "device_code=$DEVICE_CODE"`,
-			`--data-urlencode "user_code=$USER_CODE"`, token),
-		Refresh: command("curl", "--data grant_type=refresh_token", "--data-urlencode "+shellQuote("client_id="+clientID),
-			`--data-urlencode "refresh_token=$REFRESH_TOKEN"`, token),
+		Start: post(codePairPath, parameter{"response_type", fixed("device_code")}, id, parameter{"scope", fixed(previewScope)}),
+		Poll: post(tokenPath, parameter{"grant_type", fixed("device_code")},
+			parameter{"device_code", held(varDeviceCode)}, parameter{"user_code", held("USER_CODE")}),
+		Refresh: post(tokenPath, parameter{"grant_type", fixed("refresh_token")}, id, parameter{"refresh_token", held(varRefresh)}),
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package console owns the developer's pages: the list of security profiles, the
 // form that makes and edits one, its Web Settings with the credentials, its TVs and
-// Other Devices, its Settings, and its activity.
+// Other Devices, its Settings, a run of its flow, and its activity.
 //
 // A request flows
 //
@@ -14,6 +14,14 @@
 //
 // Every form is posted to the address that shows it, so that somebody whose
 // session ran out in the middle comes back to the form, with what they typed.
+//
+// A run of the flow ("Try it") plays the application of a profile. The browser goes to
+// the authorization endpoint and comes back to a return URL of the console's own, which
+// the provider knows ([registry.RunReturnURL]); the requests of the application go
+// through [Options.Protocol], the server's own handler, so that nothing in them is made
+// up. A run has no rows: the browser carries it, sealed, as state and in the page's
+// form. Each request is told once, as a call, from which the request itself and the
+// code in four languages are made.
 //
 // Two people who edit at once: each form carries a mark of what it was filled
 // with ("seen"). A save over something else than that is not made; the form comes

@@ -27,6 +27,7 @@ const (
 	tabDevices     tab = "/devices"
 	tabSettings    tab = "/settings"
 	tabLoginButton tab = "/login-button"
+	tabRun         tab = "/run"
 	tabActivity    tab = "/activity"
 )
 
@@ -35,7 +36,7 @@ func newHead(p registry.SecurityProfile, current tab) head {
 	for _, t := range []struct {
 		tab  tab
 		text string
-	}{{tabGeneral, "General"}, {tabWebSettings, "Web Settings"}, {tabDevices, "TVs and Other Devices"}, {tabSettings, "Settings"}, {tabLoginButton, "Login button"}, {tabActivity, "Activity"}} {
+	}{{tabGeneral, "General"}, {tabWebSettings, "Web Settings"}, {tabDevices, "TVs and Other Devices"}, {tabSettings, "Settings"}, {tabLoginButton, "Login button"}, {tabRun, "Try it"}, {tabActivity, "Activity"}} {
 		h.Tabs = append(h.Tabs, web.Tab{Text: t.text, URL: profilePath(p) + string(t.tab), Current: t.tab == current})
 	}
 	return h
@@ -43,7 +44,7 @@ func newHead(p registry.SecurityProfile, current tab) head {
 
 func profileKey(p registry.SecurityProfile) string { return hex.EncodeToString(p.Application[:]) }
 
-func profilePath(p registry.SecurityProfile) string { return "/console/profiles/" + profileKey(p) }
+func profilePath(p registry.SecurityProfile) string { return p.Application.ConsolePath() }
 
 func webSettingsPath(p registry.SecurityProfile) string {
 	return profilePath(p) + string(tabWebSettings)

@@ -67,6 +67,10 @@ func (s *Surface) routes() []route {
 		{"POST " + profile + "/settings", s.form(s.saveSettings, s.showSettingsTyped)},
 
 		{"GET " + profile + "/login-button", s.page(s.loginButton)},
+		{"GET " + profile + "/run", s.page(s.showRun)},
+		{"POST " + profile + "/run", s.form(s.startRun, s.showRunTyped)},
+		{"GET " + profile + "/run/return", s.Kit.Browser(s.Sessions.Require(s.runReturn))},
+		{"POST " + profile + "/run/return", s.page(s.stepRun)},
 
 		{"GET " + profile + "/activity", s.page(s.activity)},
 

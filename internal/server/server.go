@@ -184,9 +184,10 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	}
 	sessions.SignInPage = signIn.SignInPage
 	logos := registry.NewLogoDecoder()
+	mux := http.NewServeMux()
 	con, err := console.New(console.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Logos: logos, Issuer: c.Issuer,
-		Namespace: registry.Namespace(identity.Namespace), Now: c.Now,
+		Namespace: registry.Namespace(identity.Namespace), Protocol: mux, Now: c.Now,
 	})
 	if err != nil {
 		return err
@@ -204,7 +205,6 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
 	signIn.Routes(mux)
 	con.Routes(mux)
 	prov.Routes(mux)
