@@ -189,7 +189,8 @@ func read(t *testing.T, r *http.Request) sent {
 func TestCodeHoldsNoSecret(t *testing.T) {
 	ada := newWorld(t).developerNamed("Ada")
 	profile := ada.profileNamed("App", "https://app.example/return")
-	page := ada.get(runPath(profile)).want(200, "Run the flow", "OAuth 2.0 and OpenID Connect", "Login with Amazon", "openid", "postal_code")
+	page := ada.get(runPath(profile)).want(200, "Run the flow", "OAuth 2.0 and OpenID Connect", "Login with Amazon", "openid", "postal_code", "/login-button")
+	ada.get(profilePath(profile)+"/login-button").want(200, `href="`+runPath(profile)+`"`)
 	page.body = html.UnescapeString(page.body)
 	page.lacks("amzn1.oa2-cs", "/run/return")
 	for name, made := range calls() {

@@ -23,8 +23,10 @@ type loginButtonPage struct {
 	Origins []registry.AllowedOrigin
 	// AddOrigin and Settings are where origins and the kind are changed.
 	AddOrigin, Settings string
-	Schemes             []buttonScheme
-	Snippet             string
+	// Try is where the flow is run.
+	Try     string
+	Schemes []buttonScheme
+	Snippet string
 	// ReturnURL is the one that the snippet without a popup names, Redirect that
 	// snippet; both are empty when none is allowed yet.
 	ReturnURL, Redirect string
@@ -61,7 +63,7 @@ func (s *Surface) loginButton(w http.ResponseWriter, r *http.Request, v visit) e
 	}
 	page := loginButtonPage{
 		Head: newHead(p, tabLoginButton), Path: profilePath(p), Users: p.Settings.Kind.May(oauth.GrantAuthorizationCode), Kind: p.Settings.Kind,
-		Origins: p.Origins, AddOrigin: webSettingsPath(p) + "?" + url.Values{editParam: {"1"}}.Encode() + "#" + registry.FieldOrigins, Settings: settingsPath(p),
+		Origins: p.Origins, AddOrigin: webSettingsPath(p) + "?" + url.Values{editParam: {"1"}}.Encode() + "#" + registry.FieldOrigins, Settings: settingsPath(p), Try: runPath(p),
 	}
 	chosen := sdk.Buttons()[0]
 	for _, b := range sdk.Buttons() {

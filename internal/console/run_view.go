@@ -47,6 +47,8 @@ type beginView struct {
 	Address   string
 	Password  *passwordView
 	Plan      []planned
+	// Button leads to the Login button, for kinds that have one.
+	Button string
 	// UsesSecret: the run needs the client secret.
 	UsesSecret bool
 }
@@ -164,6 +166,9 @@ func (s *Surface) renderRunStart(w http.ResponseWriter, r *http.Request, v visit
 		}
 	}
 	page.Begin.Plan = plan(p)
+	if p.Settings.Kind == registry.Web || p.Settings.Kind == registry.SinglePage {
+		page.Begin.Button = profilePath(p) + string(tabLoginButton)
+	}
 	for _, d := range dialectChoices {
 		page.Begin.Dialects = append(page.Begin.Dialects, web.Tab{
 			Text: d.text, URL: runPath(p) + "?" + url.Values{fieldDialect: {d.name}}.Encode(), Current: d.name == start.dialect.name,
