@@ -63,6 +63,12 @@ func TestPopup(t *testing.T) {
 	if page.URL.Path != registry.RelayPath || page.URL.Query().Get("error") != "invalid_scope" {
 		t.Errorf("an error came back to %s", page.URL)
 	}
+	standard := app.AuthorizeURL(sim.Standard, "redirect_uri", registry.RelayURL(w.Issuer, pageOrigin), "response_mode", "form_post",
+		"code_challenge", sim.S256(sim.Verifier), "code_challenge_method", "S256")
+	page = b.Open(standard)
+	if page.URL.Path != registry.RelayPath || page.Status != http.StatusOK || page.URL.Query().Get("error") != "invalid_request" {
+		t.Errorf("a form came back to %s", page.URL)
+	}
 	app.Set(func(s *registry.Settings) { s.Implicit = true })
 	page = b.Open(popup(w, app, pageOrigin, "response_type", "token"))
 	if page.URL.Path != registry.RelayPath || !strings.Contains(page.URL.Fragment, "access_token=Atza") {

@@ -110,6 +110,9 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 		return nil, err
 	}
 	mode, perr := answerMode(params, d, redirect)
+	if perr == nil && origin != "" && mode == oauth.ModeFormPost {
+		mode, perr = oauth.ModeQuery, oauth.InvalidParameter("response_mode").Because("The relay page of a popup takes no form. Leave response_mode=form_post out.")
+	}
 	reject := func(e *oauth.Error) error {
 		return &rejection{cause: e, profile: profile, target: target{redirect: redirect, mode: mode, state: params.Value("state"), dialect: d}}
 	}
