@@ -102,9 +102,11 @@ CREATE TABLE pushed_requests (
 CREATE INDEX pushed_requests_by_expiry ON pushed_requests (expires_at);
 CREATE INDEX pushed_requests_by_profile ON pushed_requests (profile_id);
 
--- proofs: client assertions and DPoP proofs that were taken, each once.
+-- proofs: client assertions and DPoP proofs that were taken, each once. attempt
+-- names the request that took it.
 CREATE TABLE proofs (
   digest {bytes} NOT NULL PRIMARY KEY,
+  attempt {bytes} NOT NULL,
   expires_at {int} NOT NULL
 ) {keyed};
 CREATE INDEX proofs_by_expiry ON proofs (expires_at);
