@@ -78,7 +78,8 @@ const bareDeviceCode = "device_code"
 // PairAlone reports whether a token request names no client: the pair of codes stands
 // for it (login-with-amazon.md section 7).
 func PairAlone(p Params) bool {
-	return p.Value("grant_type") == bareDeviceCode && p.Value("client_id") == "" && p.refused["client_id"] == nil
+	return p.Value("grant_type") == bareDeviceCode && p.Value("client_id") == "" && p.refused["client_id"] == nil &&
+		p.Value("client_assertion") == "" // which names the client, too
 }
 
 func parseDeviceGrant(p Params) (TokenRequest, *Error) {

@@ -107,6 +107,7 @@ func (p *Provider) finish(w http.ResponseWriter, r *http.Request, q *request, u 
 			payload.Extra.Session = u.Session.ID
 		}
 	}
+	payload.Extra.Key = parseThumbprint(q.DPoPKey)
 	code, _, err := p.View.Keys().SealCode(now, payload.AppendBinary(make([]byte, 0, 80)))
 	if err != nil {
 		return err

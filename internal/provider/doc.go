@@ -19,9 +19,12 @@
 // device_page.go ask its user, and its polls are the grant of grant_device.go.
 //
 // How a token request flows is the text of token.go, from top to bottom: no grant
-// (grant_*.go) can forget a phase. Redeeming a code or a device's pair is the one durable statement, and
-// a step of a rotating refresh token; everything else is answered from the live view.
-// Introspection and revocation (introspect.go, revoke.go) share its first phases.
+// (grant_*.go) can forget a phase. Redeeming a code or a device's pair is the one
+// durable statement, and a step of a rotating refresh token, and the use of what counts
+// once; everything else is answered from the live view. Who asks is found out in
+// client_auth.go (secret or key) and dpop.go (proof of possession, at the resources
+// too); par.go takes authorization requests ahead of their users. Introspection and
+// revocation (introspect.go, revoke.go) share its first phases.
 // Whom a token is for, and in which form, is in audience.go and jwt.go; endings.go
 // tells APIs which tokens have ended.
 //

@@ -11,7 +11,7 @@ import (
 // the application alone. There is never a refresh token with it.
 func (p *Provider) clientCredentials(ctx context.Context, x *exchange) (issue, error) {
 	if x.method == oauth.AuthNone {
-		return issue{}, oauth.ClientAuthenticationFailed().Because("Client credentials need the client secret.")
+		return issue{}, oauth.ClientAuthenticationFailed().Because("Client credentials need the client secret or key.")
 	}
 	if len(x.request.Scope) == 0 {
 		if x.path == oauth.LoginWithAmazon {

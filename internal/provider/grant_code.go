@@ -48,6 +48,10 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	if !code.VerifiedBy(x.request.CodeVerifier) {
 		return issue{}, bad("The code_verifier does not fit the code_challenge of the authorization request, or one of the two is missing.")
 	}
+	if key := code.Extra.Key; key != (jkt{}) && key != x.key {
+		// RFC 9449 section 10.
+		return issue{}, bad("The code is bound to a key by dpop_jkt, and the exchange has no DPoP proof by that key.")
+	}
 	if err := p.liveAccount(ctx, grant.AccountID); err != nil {
 		return issue{}, orFailed(err, bad("The user’s account has ended or is disabled."))
 	}
@@ -62,6 +66,9 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 		return issue{}, err
 	}
 	if err := p.readyToSign(ctx, x, given); err != nil {
+		return issue{}, err
+	}
+	if err := p.spend(ctx, x); err != nil {
 		return issue{}, err
 	}
 	var attempt [16]byte
@@ -87,9 +94,11 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	// Login with Amazon gives an application without a secret no refresh token
 	// (login-with-amazon.md section 7); on the standard path it is good for one use.
 	if x.method != oauth.AuthNone || rotating {
+		extra := given.extra
+		extra.Key = x.refreshKey()
 		given.refresh, err = NewRefreshToken(p.View, authz.RefreshToken{
 			GrantID: grant.ID, Family: family, Scopes: given.scopes, Dialect: code.Dialect, Rotating: rotating,
-			IssuedAt: x.now, AuthTime: code.AuthTime, Extra: given.extra,
+			IssuedAt: x.now, AuthTime: code.AuthTime, Extra: extra,
 		})
 	}
 	return given, err

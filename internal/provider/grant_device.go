@@ -76,7 +76,7 @@ func (p *Provider) redeemDevice(ctx context.Context, x *exchange) (issue, error)
 	case !x.ownsPair(pair):
 		return issue{}, bad("The device code was given to another application or device.")
 	case x.device == 0 && x.method == oauth.AuthNone && !x.client.Settings.Kind.Public():
-		return issue{}, oauth.ClientAuthenticationFailed().Because("This device code is only taken together with the client secret.")
+		return issue{}, oauth.ClientAuthenticationFailed().Because("This device code is only taken together with the client secret or key.")
 	case pair.State == authz.DeviceRedeemed:
 		return issue{}, bad("The device code was used before.")
 	case pair.Expired(x.now) && x.request.Bare:
@@ -112,11 +112,16 @@ func (p *Provider) redeemDevice(ctx context.Context, x *exchange) (issue, error)
 	if given.dialect == oauth.Standard {
 		given.scope = scopeNames(x.table, given.scopes)
 	}
+	extra := given.extra
+	extra.Key = x.refreshKey()
 	given.refresh, err = NewRefreshToken(p.View, authz.RefreshToken{
 		GrantID: given.grantID, Family: given.family, Scopes: given.scopes, Dialect: given.dialect,
-		IssuedAt: x.now, AuthTime: given.authTime, Extra: given.extra,
+		IssuedAt: x.now, AuthTime: given.authTime, Extra: extra,
 	})
 	if err != nil {
+		return issue{}, err
+	}
+	if err := p.spend(ctx, x); err != nil {
 		return issue{}, err
 	}
 	var attempt [16]byte

@@ -28,9 +28,12 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 	secretless := token.Extra.Device > 0 || token.Extra.Device == authz.OwnDevice && public || token.Rotating && public
 	switch {
 	case x.method == oauth.AuthNone && !secretless:
-		return issue{}, oauth.ClientAuthenticationFailed().Because("This refresh token is only taken together with the client secret.")
+		return issue{}, oauth.ClientAuthenticationFailed().Because("This refresh token is only taken together with the client secret or key.")
 	case grant.ProfileID != x.client.ID, max(token.Extra.Device, 0) != x.device:
 		return issue{}, bad("The refresh token was given to another application or device.")
+	case token.Extra.Key != jkt{} && token.Extra.Key != x.key:
+		// RFC 9449 section 5.
+		return issue{}, bad("The refresh token is bound to a key, and the request has no DPoP proof by that key.")
 	case !grant.Live(token.Family):
 		return issue{}, bad("The tokens that this refresh token belongs to were ended: its code was used twice, or the application revoked them.")
 	}
@@ -63,6 +66,9 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 		return issue{}, err
 	}
 	if token.Rotating {
+		if err := p.spend(ctx, x); err != nil {
+			return issue{}, err
+		}
 		if text, err = p.rotate(ctx, token, x.now); err != nil {
 			return issue{}, err
 		}

@@ -54,7 +54,7 @@ func TestDiscovery(t *testing.T) {
 				t.Errorf("%s is %s", name, address)
 			}
 			method := http.MethodGet
-			if slices.Contains([]string{"token_endpoint", "introspection_endpoint", "revocation_endpoint", "device_authorization_endpoint"}, name) {
+			if slices.Contains([]string{"token_endpoint", "introspection_endpoint", "revocation_endpoint", "device_authorization_endpoint", "pushed_authorization_request_endpoint"}, name) {
 				method = http.MethodPost
 			}
 			if got := w.Do(w.Request(method, path, nil)); got.Status == http.StatusNotFound || got.Status == http.StatusMethodNotAllowed || got.Status >= 500 {
@@ -88,9 +88,13 @@ func TestDiscovery(t *testing.T) {
 			"response_types_supported": {"code"}, "response_modes_supported": {"query", "fragment", "form_post"}, "code_challenge_methods_supported": {"S256"},
 			"acr_values_supported": {"urn:gatelodge:acr:password"}, "ui_locales_supported": {"en"},
 			"subject_types_supported": {"pairwise"}, "id_token_signing_alg_values_supported": {"RS256", "ES256"}, "claim_types_supported": {"normal"},
-			"token_endpoint_auth_methods_supported":         {"client_secret_basic", "client_secret_post", "none"},
-			"introspection_endpoint_auth_methods_supported": {"client_secret_basic", "client_secret_post"},
-			"revocation_endpoint_auth_methods_supported":    {"client_secret_basic", "client_secret_post", "none"},
+			"token_endpoint_auth_methods_supported":                    {"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
+			"introspection_endpoint_auth_methods_supported":            {"client_secret_basic", "client_secret_post", "private_key_jwt"},
+			"revocation_endpoint_auth_methods_supported":               {"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
+			"token_endpoint_auth_signing_alg_values_supported":         {"ES256", "RS256", "PS256"},
+			"introspection_endpoint_auth_signing_alg_values_supported": {"ES256", "RS256", "PS256"},
+			"revocation_endpoint_auth_signing_alg_values_supported":    {"ES256", "RS256", "PS256"},
+			"dpop_signing_alg_values_supported":                        {"ES256", "RS256", "PS256"},
 		} {
 			if got := list(name); !slices.Equal(got, want) {
 				t.Errorf("%s %v, want %v", name, got, want)

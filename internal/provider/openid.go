@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -45,28 +46,28 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) error {
 		}
 		params = oauth.ParseParams(values)
 	}
-	text, perr := oauth.ParseBearer(r.Header.Values("Authorization"), nil, params)
+	given, perr := oauth.ParsePresented(r.Header.Values("Authorization"), nil, params)
 	if perr != nil {
-		return p.bearerError(w, r, perr)
+		return p.bearerError(w, r, refusePresented(given, perr))
 	}
-	if text == "" {
+	if given.Token == "" {
 		// RFC 6750 section 3.1: a request without a token gets a bare challenge.
-		w.Header().Set("WWW-Authenticate", `Bearer`)
+		w.Header()["Www-Authenticate"] = []string{`Bearer`, `DPoP ` + proofAlgorithms}
 		p.shareError(w, r)
 		w.WriteHeader(http.StatusUnauthorized)
 		return nil
 	}
 	now := p.Now()
-	b, err := p.checkToken(r.Context(), text, now)
+	b, err := p.checkPresented(w, r, given, now)
 	if err != nil {
 		return p.bearerError(w, r, err)
 	}
 	p.share(w, r, b.profile)
 	if !b.here() {
-		return p.bearerError(w, r, notHere())
+		return p.bearerError(w, r, refusePresented(given, notHere()))
 	}
 	if b.account == nil || !asksIDToken(b.scopes) {
-		return p.bearerError(w, r, &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token does not have the scope openid"})
+		return p.bearerError(w, r, refusePresented(given, &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token does not have the scope openid"}))
 	}
 	// What was asked for by claims is told while the user still allows it.
 	release := releasedBy(b.table, b.scopes) | oidc.ClaimSet(b.token.Extra.UserInfo)&releasedBy(b.table, b.grant.Scopes)
@@ -80,7 +81,10 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) error {
 
 // bearerError answers at a protected resource (RFC 6750 section 3).
 func (p *Provider) bearerError(w http.ResponseWriter, r *http.Request, err error) error {
-	e, ok := err.(*oauth.Error)
+	if e, ok := errors.AsType[*proofError](err); ok {
+		return p.askForProof(w, r, e.cause)
+	}
+	e, ok := errors.AsType[*oauth.Error](err)
 	if !ok {
 		return p.unavailable(w, r, err)
 	}
@@ -112,15 +116,10 @@ func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) error {
 	m := oidc.Provider{
 		Issuer: p.Issuer, Documentation: p.Issuer + "/help", RegistrationEndpoint: p.registrationEndpoint(),
 		Scopes: openNames(table), SigningAlgorithms: []string{string(signing.RS256), string(signing.ES256)},
-		ACRValues: []string{acrPassword}, UILocales: []string{"en"},
+		ACRValues: []string{acrPassword}, UILocales: []string{"en"}, ClientAlgorithms: signing.ClientAlgorithms(),
 	}.Metadata()
-	m.PushedAuthorizationRequestEndpoint = ""
 	m.ClaimsSupported = slices.DeleteFunc(m.ClaimsSupported, func(name string) bool { return name == "azp" })
 	m.GrantTypesSupported = []string{string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials), string(oauth.GrantDeviceCode)}
-	confidential := []string{"client_secret_basic", "client_secret_post"}
-	m.TokenEndpointAuthMethodsSupported = append(confidential[:2:2], "none")
-	m.IntrospectionAuthMethodsSupported = confidential
-	m.RevocationAuthMethodsSupported = m.TokenEndpointAuthMethodsSupported
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	return writeJSON(w, http.StatusOK, m)
 }

@@ -56,9 +56,10 @@ type Options struct {
 type Provider struct {
 	Options
 	pages  *web.Pages
-	facts  *limit.Limiter
-	pairs  *limit.Limiter // device_authorization, codepair
 	cookie string
+	// facts, pairs and pushes slow down what strangers can ask for and have kept.
+	facts, pairs, pushes *limit.Limiter
+	keySets              *fetch.KeySets
 	// sessions is the key of the names that applications know sessions by.
 	sessions []byte
 	// logouts wakes up who tells of sign-outs.
@@ -86,6 +87,8 @@ func New(o Options) (*Provider, error) {
 	}
 	p.pairs = limit.New(limit.Rate{Burst: 120, Every: time.Second})
 	p.facts = limit.New(limit.Rate{Burst: 60, Every: time.Second})
+	p.pushes = limit.New(limit.Rate{Burst: 60, Every: time.Second})
+	p.keySets = fetch.NewKeySets(o.Fetch)
 	if p.sessions, err = hkdf.Key(sha256.New, o.SubjectKey, nil, "names of sessions", 32); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"gatelodge/internal/audit"
+	"gatelodge/internal/oauth"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/session"
 	"gatelodge/internal/store"
@@ -22,6 +23,7 @@ type refusedData struct {
 	Reason      string
 	Sent        string
 	RequestID   string
+	Again       bool // starting anew from the application may help
 	Popup       bool
 	// Of the owner only.
 	Owner   bool
@@ -37,9 +39,8 @@ type refusedData struct {
 func (p *Provider) refusedPage(w http.ResponseWriter, r *http.Request, e *unsafeTarget) error {
 	d := refusedData{
 		ClientID: printable(e.clientID), Heading: "This request cannot be answered", Reason: words(e.cause),
-		RequestID: web.RequestID(r.Context()),
+		RequestID: web.RequestID(r.Context()), Again: e.cause.Code == oauth.InvalidRequestURI,
 	}
-	refusal := audit.Refusal{Endpoint: r.URL.Path, Code: string(e.cause.Code), Words: words(e.cause)}
 	if e.profile == nil {
 		d.Heading = "This application is not known here"
 	} else {
@@ -47,18 +48,14 @@ func (p *Provider) refusedPage(w http.ResponseWriter, r *http.Request, e *unsafe
 		d.Heading = "The request of " + e.profile.Name + " cannot be answered"
 	}
 	badge := p.Sessions.Badge(r)
-	if m := e.origin; m != nil {
+	if e.origin != nil {
 		if err := p.refusedOrigin(r, e, &d); err != nil {
 			return err
 		}
-		refusal.Code, refusal.Words = audit.OriginNotAllowed, "A page asked for a popup, and its origin is not one of the Allowed Origins. "+m.Words
-		refusal.Sent, refusal.Nearest = cut(m.Sent), m.Nearest
 	}
 	if m := e.mismatch; m != nil {
 		d.Heading = "This return URL is not allowed"
 		d.Sent = m.Sent
-		refusal.Words = "The return URL is not one of the Allowed Return URLs. " + m.Words
-		refusal.Sent, refusal.Nearest = cut(m.Sent), m.Nearest
 		owner, err := p.ownedBy(r, e.profile)
 		if err != nil {
 			return err
@@ -71,8 +68,22 @@ func (p *Provider) refusedPage(w http.ResponseWriter, r *http.Request, e *unsafe
 			d.Reason = "After sign-in, " + e.profile.Name + " asked to send you to an address that its developer has not registered as an Allowed Return URL. Addresses are compared exactly, letter by letter."
 		}
 	}
-	p.refuse(r, e.profile, refusal)
+	p.refuse(r, e.profile, e.refusal(r.URL.Path))
 	return p.pages.Render(w, r, http.StatusBadRequest, "refused", web.Page{Title: d.Heading, Narrow: true, Account: badge, Data: d})
+}
+
+// refusal is what the profile's owner reads of it.
+func (e *unsafeTarget) refusal(endpoint string) audit.Refusal {
+	refusal := audit.Refusal{Endpoint: endpoint, Code: string(e.cause.Code), Words: words(e.cause)}
+	if m := e.mismatch; m != nil {
+		refusal.Words = "The return URL is not one of the Allowed Return URLs. " + m.Words
+		refusal.Sent, refusal.Nearest = cut(m.Sent), m.Nearest
+	}
+	if m := e.origin; m != nil {
+		refusal.Code, refusal.Words = audit.OriginNotAllowed, "A page asked for a popup, and its origin is not one of the Allowed Origins. "+m.Words
+		refusal.Sent, refusal.Nearest = cut(m.Sent), m.Nearest
+	}
+	return refusal
 }
 
 // refusedOrigin fills the page for a popup of a page whose origin is not allowed: it

@@ -54,10 +54,11 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) error {
 		return p.writeError(w, r, http.StatusNotFound, &oauth.Error{Code: oauth.InvalidRequest, Description: "Applications cannot register themselves here"})
 	}
 	now := p.Now()
-	text, perr := oauth.ParseBearer(r.Header.Values("Authorization"), nil, oauth.Params{})
-	if perr != nil {
+	given, perr := oauth.ParsePresented(r.Header.Values("Authorization"), nil, oauth.Params{})
+	if perr != nil || given.Proved { // an initial access token is bound to no key
 		return p.refuseToken(w, r)
 	}
+	text := given.Token
 	var digest [32]byte
 	rules := registrationRules{open: text == "", check: p.Fetch.Check}
 	if text != "" {

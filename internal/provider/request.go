@@ -85,14 +85,7 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	if perr != nil && clientID == "" {
 		return nil, &unsafeTarget{cause: perr}
 	}
-	key, err := p.Namespace.ParseClientID(clientID)
-	if err != nil {
-		return nil, &unsafeTarget{cause: oauth.InvalidParameter("client_id").Because(err.Error()), clientID: clientID}
-	}
-	profile, err := p.View.Client(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, &unsafeTarget{cause: oauth.InvalidParameter("client_id").Because("No application has this client ID. It may have been deleted."), clientID: clientID}
-	}
+	profile, key, err := p.client(ctx, clientID)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +127,9 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	}
 	if parsed.ResponseType == oauth.ResponseToken && !profile.Settings.Implicit {
 		return nil, reject(oauth.NotAuthorized().Because("The implicit grant (response_type=token) is switched off for this profile. Better: send response_type=code."))
+	}
+	if parsed.ResponseType == oauth.ResponseToken && profile.Settings.RequireDPoP {
+		return nil, reject(oauth.NotAuthorized().Because("The tokens of this profile are bound to keys (DPoP), which the implicit grant (response_type=token) cannot do. Send response_type=code."))
 	}
 	if perr := publicPKCE(profile.Settings.Kind, parsed); perr != nil {
 		return nil, reject(perr)
@@ -207,6 +203,19 @@ func publicPKCE(kind registry.Kind, asked oauth.AuthorizationRequest) *oauth.Err
 	default:
 		return oauth.InvalidParameter("code_challenge_method").Because(reason)
 	}
+}
+
+// client finds the application of an authorization request.
+func (p *Provider) client(ctx context.Context, clientID string) (*registry.SecurityProfile, registry.ClientKey, error) {
+	key, err := p.Namespace.ParseClientID(clientID)
+	if err != nil {
+		return nil, key, &unsafeTarget{cause: oauth.InvalidParameter("client_id").Because(err.Error()), clientID: clientID}
+	}
+	profile, err := p.View.Client(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, key, &unsafeTarget{cause: oauth.InvalidParameter("client_id").Because("No application has this client ID. It may have been deleted."), clientID: clientID}
+	}
+	return profile, key, err
 }
 
 // refuseObjects refuses request objects, which are not read here: OpenID Connect

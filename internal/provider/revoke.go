@@ -18,7 +18,7 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) error {
 	params, err := p.identify(r, x)
 	if err == nil && x.method == oauth.AuthNone && x.device == 0 && !x.client.Settings.Kind.Public() {
 		// Section 2.1: who has a secret proves it.
-		err = oauth.ClientAuthenticationFailed().Because("Revocation needs the client secret, except for single pages, native apps and devices.")
+		err = oauth.ClientAuthenticationFailed().Because("Revocation needs the client secret or key, except for single pages, native apps and devices.")
 	}
 	if err == nil && params.Value("token") == "" {
 		err = oauth.MissingParameter("token")

@@ -49,6 +49,7 @@ func (p *Provider) Routes(mux *http.ServeMux) {
 	mux.Handle("/.well-known/oauth-authorization-server", p.only(p.metadata, http.MethodGet, http.MethodHead))
 	mux.Handle("/oauth2/jwks", p.only(p.jwks, http.MethodGet, http.MethodHead))
 	mux.Handle("/oauth2/userinfo", p.onlyShared(p.userInfo, http.MethodGet, http.MethodPost))
+	mux.Handle("/oauth2/par", p.onlyShared(p.par, http.MethodPost))
 	mux.Handle("/oauth2/introspect", p.only(p.introspect, http.MethodPost))
 	mux.Handle("/oauth2/revoke", p.onlyShared(p.revoke, http.MethodPost))
 	mux.Handle("/oauth2/changes", p.only(p.changes, http.MethodGet))

@@ -14,7 +14,6 @@ import (
 	"gatelodge/internal/oauth"
 	"gatelodge/internal/oidc"
 	"gatelodge/internal/registry"
-	"gatelodge/internal/store"
 	"gatelodge/internal/web"
 )
 
@@ -22,14 +21,21 @@ import (
 // what is its own; it cannot forget a shared step.
 type exchange struct {
 	// path is the dialect of the path that was asked, not of the code.
-	path   oauth.Dialect
-	now    time.Time
-	client *registry.SecurityProfile
+	path oauth.Dialect
+	now  time.Time
+	// endpoint is the URL that was called, as it is known to the outside.
+	endpoint string
+	values   url.Values
+	client   *registry.SecurityProfile
 	// device is the id of the profile's device client that asks, 0 for its own client.
 	device int64
 	method oauth.ClientAuthMethod
 	// secret is the id of the secret that was used, 0 without one.
-	secret  int64
+	secret int64
+	// key is what the request has proved to have, by a proof that was spent or not.
+	key     jkt
+	proof   [32]byte
+	spent   bool
 	request oauth.TokenRequest
 	// table says what scopes there are.
 	table *registry.Scopes
@@ -71,7 +77,7 @@ func (p *Provider) tokenEndpoint(path oauth.Dialect) func(http.ResponseWriter, *
 		}
 		x := &exchange{path: path, now: p.Now()}
 		given, err := p.exchange(r, x)
-		if err != nil {
+		if err = errors.Join(err, p.offerNonceFor(w, r, x)); err != nil {
 			return p.turnBack(w, r, x, err)
 		}
 		p.share(w, r, x.client)
@@ -113,12 +119,17 @@ func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
 	if err != nil {
 		return issue{}, err
 	}
+	if err := p.prove(r, x); err != nil {
+		return issue{}, err
+	}
 	request, perr := oauth.ParseTokenRequest(params)
 	if perr != nil {
 		return issue{}, perr
 	}
 	x.request = request
 	switch {
+	case x.client.Settings.RequireDPoP && x.key == jkt{}:
+		return issue{}, oauth.InvalidProof("This application has to send a DPoP proof.")
 	case x.device != 0 && request.GrantType != oauth.GrantDeviceCode && request.GrantType != oauth.GrantRefreshToken:
 		return issue{}, oauth.NotAuthorized().Because("This is the client ID of a device, which can only use the device grant and refresh what it got.")
 	case x.device == 0 && !x.client.May(request.GrantType):
@@ -128,15 +139,26 @@ func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
 		return issue{}, err
 	}
 	// 4. Run the grant.
+	given, err := p.run(r.Context(), x)
+	if err != nil {
+		return issue{}, err
+	}
+	// 5. The proof counts once, and what is given is bound to its key (RFC 9449
+	// sections 5 and 6).
+	given.extra.Key = x.key
+	return given, p.spend(r.Context(), x)
+}
+
+func (p *Provider) run(ctx context.Context, x *exchange) (issue, error) {
 	switch x.request.GrantType {
 	case oauth.GrantAuthorizationCode:
-		return p.redeem(r.Context(), x)
+		return p.redeem(ctx, x)
 	case oauth.GrantRefreshToken:
-		return p.refresh(r.Context(), x)
+		return p.refresh(ctx, x)
 	case oauth.GrantClientCredentials:
-		return p.clientCredentials(r.Context(), x)
+		return p.clientCredentials(ctx, x)
 	case oauth.GrantDeviceCode:
-		return p.redeemDevice(r.Context(), x)
+		return p.redeemDevice(ctx, x)
 	default:
 		return issue{}, oauth.NotAuthorized()
 	}
@@ -157,6 +179,7 @@ func (p *Provider) parse(r *http.Request, x *exchange) (oauth.Params, error) {
 	if err != nil {
 		return oauth.Params{}, err
 	}
+	x.endpoint, x.values = p.Issuer+r.URL.Path, values
 	return oauth.ParseParams(values), nil
 }
 
@@ -221,43 +244,4 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "The request body is too large or was cut off"}
 	}
 	return body, nil
-}
-
-// authenticate finds the client and checks its secret (RFC 6749 section 2.3.1) in
-// constant time. Every failure is the same on the wire.
-func (p *Provider) authenticate(ctx context.Context, x *exchange, c oauth.ClientCredentials) error {
-	key, err := p.Namespace.ParseClientID(c.ClientID)
-	if err != nil {
-		return oauth.ClientAuthenticationFailed().Because(err.Error())
-	}
-	client, err := p.View.Client(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return oauth.ClientAuthenticationFailed().Because("No application has this client ID.")
-	}
-	if err != nil {
-		return err
-	}
-	x.client, x.method = client, c.Method
-	if d, ok := client.Device(key); ok {
-		x.device = d.ID
-	}
-	if c.Method == oauth.AuthNone && client.MustProveItself() {
-		return oauth.ClientAuthenticationFailed().Because("The application registered with a way to prove itself, and has to use it.")
-	}
-	if c.Method == oauth.AuthNone {
-		return nil // each grant says what it gives a client without a secret
-	}
-	if x.device != 0 {
-		return oauth.ClientAuthenticationFailed().Because("This is the client ID of a device, which has no secret.")
-	}
-	secret, ok := client.SecretMatching(c.Secret, x.now)
-	if !ok {
-		reason := "The client secret sent is not one of this profile’s live secrets."
-		if old, expired := client.ExpiredSecretMatching(c.Secret, x.now); expired {
-			reason = "The client secret sent ended on " + old.ExpiresAt.Format("2 January 2006, 15:04 UTC") + ". Use one of the live ones."
-		}
-		return oauth.ClientAuthenticationFailed().Because(reason)
-	}
-	x.secret = secret.ID
-	return nil
 }

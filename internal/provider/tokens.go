@@ -101,6 +101,14 @@ type tokenAnswer struct {
 	Scope        string `json:"scope,omitempty"`
 }
 
+// tokenType says how an access token is to be presented.
+func tokenType(e authz.Extra) string {
+	if e.Key != (jkt{}) {
+		return "DPoP" // RFC 9449 section 5
+	}
+	return "bearer"
+}
+
 // answer makes the access token and writes the response.
 func (p *Provider) answer(w http.ResponseWriter, r *http.Request, x *exchange, given issue) error {
 	access, err := p.accessToken(r.Context(), x, given)
@@ -115,7 +123,7 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, x *exchange, g
 	}
 	p.View.Used(x.client.ID, x.secret, given.grantID, x.now)
 	return writeJSON(w, http.StatusOK, tokenAnswer{
-		AccessToken: access, TokenType: "bearer", ExpiresIn: int(authz.AccessTokenLifetime / time.Second),
+		AccessToken: access, TokenType: tokenType(given.extra), ExpiresIn: int(authz.AccessTokenLifetime / time.Second),
 		RefreshToken: given.refresh, IDToken: idToken, Scope: given.scope,
 	})
 }
