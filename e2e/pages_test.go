@@ -20,7 +20,7 @@ func TestPages(t *testing.T) {
 	l := newLooks(t, patterns)
 	t.Run("all", func(t *testing.T) {
 		for name, look := range map[string]func(*testing.T, *looks){
-			"site": siteLooks, "sign-in": signInLooks, "console": consoleLooks, "web-settings": webSettingsLooks, "run": runLooks,
+			"site": siteLooks, "sign-in": signInLooks, "console": consoleLooks, "operator": operatorLooks, "web-settings": webSettingsLooks, "run": runLooks,
 			"account": accountLooks, "authorization": authorizationLooks, "failures": failureLooks, "mail": mailLooks,
 			"device": deviceLooks, "devices": deviceConsoleLooks,
 		} {

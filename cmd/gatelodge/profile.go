@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,7 +14,7 @@ import (
 
 func newProfile() *cobra.Command {
 	return group("profile", "Administer security profiles",
-		newProfileCreate(), newProfileList(), newProfileShow(), newProfileSettings(), newProfileSuspend(), newProfileDelete())
+		newProfileCreate(), newProfileList(), newProfileShow(), newProfileSettings(), newProfileAPI(), newProfileSuspend(), newProfileDelete())
 }
 
 func newProfileCreate() *cobra.Command {
@@ -39,9 +38,9 @@ func newProfileCreate() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		granted, unknown := known.Parse(*scopes)
+		asked, unknown := known.Parse(*scopes)
 		if len(unknown) > 0 {
-			return usageError{fmt.Errorf("there is no scope %s", strings.Join(unknown, ", "))}
+			return usageError{noScope(unknown...)}
 		}
 		u, err := a.accountOf(ctx, "owner", *owner)
 		if err != nil {
@@ -53,7 +52,7 @@ func newProfileCreate() *cobra.Command {
 		}
 		secret := registry.NewClientSecret(a.namespace)
 		p, err := a.store.CreateProfile(ctx, store.NewProfile{
-			DeveloperID: d.ID, Form: form, Settings: in.settings, Granted: granted, Secret: secret,
+			DeveloperID: d.ID, Form: form, Settings: in.settings, Granted: known.Restricted(asked), Secret: secret,
 			ReturnURLs: in.returnURLs, Origins: in.origins, PostLogoutURLs: in.postLogout,
 		}, a.by())
 		if err != nil {
@@ -124,6 +123,11 @@ func newProfileShow() *cobra.Command {
 		a.out.print("description", "Description", p.Description)
 		a.out.print("privacy_url", "Privacy notice", p.PrivacyURL)
 		a.printSettings(p)
+		known, err := a.scopes(ctx)
+		if err != nil {
+			return err
+		}
+		a.out.print("scopes", "May ask for", mayAsk(p, known))
 		return nil
 	})
 }

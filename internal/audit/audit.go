@@ -55,6 +55,14 @@ const (
 	FamilyEnded        Kind = "grant.code_replayed"
 	TokenReused        Kind = "grant.token_reused"
 	KeyRotated         Kind = "key.rotated"
+	ScopeCreated       Kind = "scope.created"
+	ScopeChanged       Kind = "scope.changed"
+	ScopeRetired       Kind = "scope.retired"
+	ScopesGranted      Kind = "profile.scopes_granted"
+	ScopesWithdrawn    Kind = "profile.scopes_withdrawn"
+	AudienceChanged    Kind = "profile.audience_changed"
+	OperatorMade       Kind = "account.operator_made"
+	OperatorRemoved    Kind = "account.operator_removed"
 
 	InitialTokenCreated Kind = "registration_token.created"
 	InitialTokenRevoked Kind = "registration_token.revoked"
@@ -94,6 +102,14 @@ var words = map[Kind]string{
 	FamilyEnded:        "Authorization code used twice: its tokens ended",
 	TokenReused:        "Refresh token used twice: its tokens ended",
 	KeyRotated:         "Key rotated",
+	ScopeCreated:       "Scope created",
+	ScopeChanged:       "Scope changed",
+	ScopeRetired:       "Scope retired",
+	ScopesGranted:      "Scopes granted by the operator",
+	ScopesWithdrawn:    "Scopes withdrawn by the operator",
+	AudienceChanged:    "Identifier as an API changed by the operator",
+	OperatorMade:       "Made an operator",
+	OperatorRemoved:    "No operator any more",
 }
 
 // Words is the kind as people read it.

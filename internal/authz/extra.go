@@ -21,6 +21,9 @@ type Extra struct {
 	// is to hear of its end (Back-Channel Logout 1.0), 0 elsewhere. Access tokens have
 	// none.
 	Session int64
+	// AsAsked: all that was asked for was granted, and some of it was asked for by
+	// another name than the scope's own, which answers leave unsaid.
+	AsAsked bool
 }
 
 // MaxAudience is how many APIs one token can be for.
@@ -32,6 +35,7 @@ const (
 	extraKey
 	extraClaims
 	extraSession
+	extraAsAsked
 )
 
 func (e Extra) flag() byte {
@@ -63,6 +67,7 @@ func (e Extra) append(dst []byte) []byte {
 	put(e.Key != [32]byte{}, extraKey, func(b []byte) []byte { return append(b, e.Key[:]...) })
 	put(e.UserInfo != 0 || e.IDToken != 0, extraClaims, func(b []byte) []byte { return append(b, e.UserInfo, e.IDToken) })
 	put(e.Session != 0, extraSession, func(b []byte) []byte { return binary.BigEndian.AppendUint64(b, uint64(e.Session)) })
+	put(e.AsAsked, extraAsAsked, func(b []byte) []byte { return b })
 	return dst
 }
 
@@ -103,5 +108,6 @@ func parseExtra(flags byte, b []byte) (e Extra, rest []byte, err error) {
 	if field := take(extraSession, 8); field != nil {
 		e.Session = int64(binary.BigEndian.Uint64(field))
 	}
+	e.AsAsked = present&extraAsAsked != 0
 	return e, rest, err
 }

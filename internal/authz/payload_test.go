@@ -56,7 +56,7 @@ var (
 
 // extras draws what tokens may carry beyond the usual, each part there or not.
 var extras = rapid.Custom(func(t *rapid.T) (e Extra) {
-	present := rapid.SliceOfN(rapid.Bool(), 5, 5).Draw(t, "present")
+	present := rapid.SliceOfN(rapid.Bool(), 6, 6).Draw(t, "present")
 	if present[0] {
 		e.Audience = [MaxAudience]int64{ids.Draw(t, "audience"), rapid.Int64Min(0).Draw(t, "second audience")}
 	}
@@ -72,6 +72,7 @@ var extras = rapid.Custom(func(t *rapid.T) (e Extra) {
 	if present[4] {
 		e.Session = ids.Draw(t, "session")
 	}
+	e.AsAsked = present[5]
 	return e
 })
 

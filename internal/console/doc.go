@@ -1,6 +1,7 @@
 // Package console owns the developer's pages: the list of security profiles, the
 // form that makes and edits one, its Web Settings with the credentials, its TVs and
-// Other Devices, its Settings, a run of its flow, and its activity.
+// Other Devices, its Settings, its scopes, a run of its flow, and its activity; and
+// the operator's pages of scopes.
 //
 // A request flows
 //
@@ -11,6 +12,9 @@
 // that profiles are looked up under, or leads to the page that makes one. The
 // handler reads the form, has package registry judge it, and calls one method of
 // the store. Ownership is part of every query: another's profile is not found.
+//
+// For the operator's pages, operator stands in the place of developer: it lets through
+// whoever is an operator now, and to everybody else there is nothing.
 //
 // Every form is posted to the address that shows it, so that somebody whose
 // session ran out in the middle comes back to the form, with what they typed.

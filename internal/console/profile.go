@@ -26,6 +26,7 @@ const (
 	tabWebSettings tab = "/web-settings"
 	tabDevices     tab = "/devices"
 	tabSettings    tab = "/settings"
+	tabScopes      tab = "/scopes"
 	tabLoginButton tab = "/login-button"
 	tabRun         tab = "/run"
 	tabActivity    tab = "/activity"
@@ -36,7 +37,7 @@ func newHead(p registry.SecurityProfile, current tab) head {
 	for _, t := range []struct {
 		tab  tab
 		text string
-	}{{tabGeneral, "General"}, {tabWebSettings, "Web Settings"}, {tabDevices, "TVs and Other Devices"}, {tabSettings, "Settings"}, {tabLoginButton, "Login button"}, {tabRun, "Try it"}, {tabActivity, "Activity"}} {
+	}{{tabGeneral, "General"}, {tabWebSettings, "Web Settings"}, {tabDevices, "TVs and Other Devices"}, {tabSettings, "Settings"}, {tabScopes, "Scopes"}, {tabLoginButton, "Login button"}, {tabRun, "Try it"}, {tabActivity, "Activity"}} {
 		h.Tabs = append(h.Tabs, web.Tab{Text: t.text, URL: profilePath(p) + string(t.tab), Current: t.tab == current})
 	}
 	return h

@@ -233,6 +233,7 @@ func TestTryOtherReturnURL(t *testing.T) {
 
 func TestMethodsAndPages(t *testing.T) {
 	ada := newWorld(t).developerNamed("Ada")
+	ada.operate(ada.clock())
 	profile := ada.profileNamed("App")
 	ada.addDevice(profile, "TV")
 	profile = ada.reload(profile)
@@ -242,7 +243,7 @@ func TestMethodsAndPages(t *testing.T) {
 			continue
 		}
 		target := strings.NewReplacer("/console/profiles/{id}/secrets/{secret}", secretViews(profile, ada.clock())[0].Path,
-			"{device}", strconv.FormatInt(profile.Devices[0].ID, 10), "{id}", profileKey(profile)).Replace(pattern)
+			"{device}", strconv.FormatInt(profile.Devices[0].ID, 10), "{id}", profileKey(profile), "{number}", "3").Replace(pattern)
 		if a := ada.get(target); a.status != 200 && a.status != 303 {
 			t.Errorf("GET %s: status %d", target, a.status)
 		}

@@ -52,7 +52,7 @@ func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, q *reques
 	if c.Host == "" {
 		c.OwnScheme = q.redirect.Scheme()
 	}
-	c.Items = p.consentItems(q.table, slices.Concat(q.Scope, q.implied), q.voluntary, u)
+	c.Items = p.consentItems(q.scopes(), q.voluntary.Minus(q.essential), q.languages(r), u)
 	allowLeaving(w, q.redirect)
 	return p.pages.Render(w, r, status, "consent", web.Page{
 		Title: "Allow " + q.profile.Name + "?", Narrow: true, Account: u.Badge(), Data: consentData{Consent: c, Error: problem, Account: u.Account.ID},
@@ -71,15 +71,13 @@ func (p *Provider) consent(r *http.Request, profile *registry.SecurityProfile, u
 	}, nil
 }
 
-func (p *Provider) consentItems(table *registry.Scopes, names []string, voluntary oauth.ScopeSet, u session.User) []web.ConsentItem {
+func (p *Provider) consentItems(asked []registry.Scope, voluntary oauth.ScopeSet, languages []string, u session.User) []web.ConsentItem {
 	var items []web.ConsentItem
-	for _, name := range names {
-		s, ok := table.Lookup(name)
-		if !ok {
-			continue
-		}
+	for _, s := range asked {
+		spoken := s.Spoken(languages)
 		items = append(items, web.ConsentItem{
-			Scope: s.Name, Label: s.Label, Detail: s.Detail, Values: p.shown(s, u.Account), Optional: voluntary.Has(s.Number),
+			Scope: s.Name, Label: spoken.Label, Detail: spoken.Detail, Language: spoken.Language,
+			Values: p.shown(s, u.Account), Optional: voluntary.Has(s.Number),
 		})
 	}
 	return items
@@ -170,7 +168,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 
 // allow makes the grant and goes on to the application.
 func (p *Provider) allow(w http.ResponseWriter, r *http.Request, q *request, u session.User, allowed oauth.ScopeSet) error {
-	words := consentWords
+	words := wordsOf(consentWords, q.scopes(), q.languages(r))
 	if q.silent().ContainsAll(q.requested()) && q.dialect == oauth.LoginWithAmazon {
 		words = silentWords
 	}

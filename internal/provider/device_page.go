@@ -196,10 +196,13 @@ func (p *Provider) answerDevice(w http.ResponseWriter, r *http.Request, u sessio
 		return p.showDeviceConsent(w, r, http.StatusUnprocessableEntity, d, u, "Nothing is ticked. Tick what the device may have, or press Cancel.")
 	}
 	err = p.Store.AllowDevice(r.Context(), pair.UserCode, store.Allowance{
-		AccountID: u.Account.ID, ProfileID: pair.ProfileID, Asked: pair.Requested(), Allowed: allowed, Words: deviceWords,
+		AccountID: u.Account.ID, ProfileID: pair.ProfileID, Asked: pair.Requested(), Allowed: allowed, Words: wordsOf(deviceWords, d.scopes(), web.Languages(r)),
 	}, u.Session.AuthenticatedAt, p.Sessions.By(r, u, p.Now()))
 	return p.deviceDone(w, r, u, d, err, doneAllowed)
 }
+
+// scopes are what was asked for, by their own names: a pair keeps no others.
+func (d device) scopes() []registry.Scope { return named(d.table, d.table.Names(d.pair.Requested())) }
 
 func (p *Provider) showDeviceConsent(w http.ResponseWriter, r *http.Request, status int, d device, u session.User, problem string) error {
 	path := deviceAddress(r)
@@ -208,7 +211,7 @@ func (p *Provider) showDeviceConsent(w http.ResponseWriter, r *http.Request, sta
 	if err != nil {
 		return err
 	}
-	c.Items = p.consentItems(d.table, d.table.Names(d.pair.Requested()), d.pair.Voluntary, u)
+	c.Items = p.consentItems(d.scopes(), d.pair.Voluntary, web.Languages(r), u)
 	return p.pages.Render(w, r, status, "device_consent", web.Page{
 		Title: "Allow " + d.profile.Name + " on your device?", Narrow: true, Account: u.Badge(),
 		Data: deviceConsent{Path: path, Code: d.code.String(), Consent: c, Error: problem, Account: u.Account.ID},

@@ -108,6 +108,7 @@ func (p *Provider) finish(w http.ResponseWriter, r *http.Request, q *request, u 
 		}
 	}
 	payload.Extra.Key = parseThumbprint(q.DPoPKey)
+	payload.Extra.AsAsked = q.answersAsAsked(scopes)
 	code, _, err := p.View.Keys().SealCode(now, payload.AppendBinary(make([]byte, 0, 80)))
 	if err != nil {
 		return err

@@ -55,7 +55,10 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	if err := p.liveAccount(ctx, grant.AccountID); err != nil {
 		return issue{}, orFailed(err, bad("The user’s account has ended or is disabled."))
 	}
-	scopes := grant.Effective(code.Scopes)
+	scopes := x.table.Usable(x.client, grant.Effective(code.Scopes))
+	if scopes.Empty() {
+		return issue{}, bad("Nothing is left of what the user allowed: the operator has retired or withdrawn the scope since.")
+	}
 	family := authz.Family(id)
 	given := issue{grantID: grant.ID, family: family, scopes: scopes, dialect: code.Dialect,
 		account: grant.AccountID, authTime: code.AuthTime, nonce: code.Nonce, extra: code.Extra}
@@ -89,7 +92,7 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 		return issue{}, bad("The user has taken back what was allowed since the code was made.")
 	}
 	if code.Dialect == oauth.Standard {
-		given.scope = scopeNames(x.table, given.scopes)
+		given.scope = scopeText(x.table, scopes, code.Scopes, code.Extra)
 	}
 	// Login with Amazon gives an application without a secret no refresh token
 	// (login-with-amazon.md section 7); on the standard path it is good for one use.

@@ -100,7 +100,7 @@ func (p *Provider) redeemDevice(ctx context.Context, x *exchange) (issue, error)
 		return issue{}, orFailed(err, denied("The user’s account has ended or is disabled."))
 	}
 	given := issue{
-		grantID: grant.ID, family: pair.Family(), scopes: grant.Effective(pair.Scopes), dialect: pair.Dialect,
+		grantID: grant.ID, family: pair.Family(), scopes: x.table.Usable(x.client, grant.Effective(pair.Scopes)), dialect: pair.Dialect,
 		account: grant.AccountID, authTime: pair.AuthenticatedAt, extra: authz.Extra{Device: pair.Device},
 	}
 	if given.scopes.Empty() {

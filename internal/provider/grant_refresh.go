@@ -40,7 +40,7 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 	if err := p.liveAccount(ctx, grant.AccountID); err != nil {
 		return issue{}, orFailed(err, bad("The user’s account has ended or is disabled."))
 	}
-	scopes := grant.Effective(token.Scopes)
+	scopes := x.table.Usable(x.client, grant.Effective(token.Scopes))
 	if len(x.request.Scope) > 0 {
 		asked, unknown := x.table.Parse(x.request.Scope)
 		// RFC 6749 section 6: not more than was granted.
@@ -75,7 +75,10 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 	}
 	given.refresh = text
 	if token.Dialect == oauth.Standard {
-		given.scope = scopeNames(x.table, scopes)
+		given.scope = scopeText(x.table, scopes, token.Scopes, token.Extra)
+		if len(x.request.Scope) > 0 {
+			given.scope = strings.Join(x.request.Scope, " ")
+		}
 	}
 	return given, nil
 }

@@ -96,7 +96,7 @@ func (p *Provider) inspectRefresh(r *http.Request, client *registry.SecurityProf
 	if err == nil && !hasDevice(client, token.Extra.Device) {
 		err = oauth.InvalidRefreshToken()
 	}
-	if err != nil || grant.ProfileID != client.ID || !grant.Live(token.Family) || grant.Effective(token.Scopes).Empty() {
+	if err != nil || grant.ProfileID != client.ID || !grant.Live(token.Family) {
 		return introspection{}, err
 	}
 	if err := p.liveAccount(r.Context(), grant.AccountID); err != nil {
@@ -115,7 +115,11 @@ func (p *Provider) inspectRefresh(r *http.Request, client *registry.SecurityProf
 	if err != nil {
 		return introspection{}, err
 	}
-	answer := p.describe(table, p.clientID(client, token.Extra.Device), grant.Effective(token.Scopes))
+	scopes := table.Usable(client, grant.Effective(token.Scopes))
+	if scopes.Empty() {
+		return introspection{}, nil
+	}
+	answer := p.describe(table, p.clientID(client, token.Extra.Device), scopes)
 	answer.IssuedAt, answer.Subject, answer.Key = token.IssuedAt.Unix(), p.userID(client, grant.AccountID), oidc.Confirm(thumbprint(token.Extra.Key))
 	return answer, nil
 }

@@ -82,14 +82,6 @@ func (q *request) imply() {
 	}
 }
 
-// releasedBy is what scopes release of a user to an OpenID Connect client.
-func releasedBy(table *registry.Scopes, scopes oauth.ScopeSet) (all oidc.ClaimSet) {
-	for _, name := range table.Names(scopes) {
-		all |= oidc.ScopeClaims(name)
-	}
-	return all
-}
-
 // tellUser fills in what the ID token tells of the user: what was asked for by claims
 // and is still allowed.
 func (p *Provider) tellUser(ctx context.Context, x *exchange, given *issue, grant *authz.Grant) error {

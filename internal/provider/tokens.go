@@ -204,7 +204,7 @@ func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (
 		return bearer{}, err
 	}
 	if b.token.ClientOnly() {
-		b.scopes = b.token.Scopes
+		b.scopes = b.table.Usable(b.profile, b.token.Scopes)
 		return b, nil
 	}
 	if b.grant, err = p.View.Grant(ctx, b.token.GrantID); err != nil {
@@ -219,7 +219,7 @@ func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (
 	if !b.account.DisabledAt.IsZero() {
 		return bearer{}, bad
 	}
-	if b.scopes = b.grant.Effective(b.token.Scopes); b.scopes.Empty() {
+	if b.scopes = b.table.Usable(b.profile, b.grant.Effective(b.token.Scopes)); b.scopes.Empty() {
 		return bearer{}, bad
 	}
 	return b, nil

@@ -34,7 +34,7 @@ func (u User) Badge() *web.AccountBadge {
 	if u.Account == nil {
 		return nil
 	}
-	return &web.AccountBadge{Name: u.Account.Name, Email: u.Account.Email}
+	return &web.AccountBadge{Name: u.Account.Name, Email: u.Account.Email, Operator: !u.Account.OperatorSince.IsZero()}
 }
 
 // Options are what a Manager is made of.

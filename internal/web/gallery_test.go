@@ -65,7 +65,7 @@ func gallery(now time.Time) galleryData {
 			{Scope: "profile", Label: "Your name and email", Values: []string{"Ada Lovelace", "ada@example.com"}},
 			{Scope: "postal_code", Label: "Your postal code", Values: []string{"10115"}, Optional: true, Checked: true},
 		},
-		Host: "downloader.example.com", Account: AccountBadge{"Ada Lovelace", "ada@example.com"}, SwitchURL: "#",
+		Host: "downloader.example.com", Account: AccountBadge{Name: "Ada Lovelace", Email: "ada@example.com"}, SwitchURL: "#",
 	}
 	d.Preview = d.Consent
 	d.Preview.Preview = true
@@ -86,7 +86,7 @@ func testKit(t *testing.T, o Options) *Kit {
 // TestGallery renders every component in every state. With GATELODGE_GALLERY
 // set to an address it serves the pages there for looking at, until stopped.
 func TestGallery(t *testing.T) {
-	badge := &AccountBadge{"Ada Lovelace", "ada@example.com"}
+	badge := &AccountBadge{Name: "Ada Lovelace", Email: "ada@example.com"}
 	k := testKit(t, Options{Contact: "help@example.com", Account: func(r *http.Request) *AccountBadge {
 		if r.URL.Query().Has("in") {
 			return badge

@@ -97,6 +97,6 @@ func sampleConsent() Consent {
 			{Label: "Your name and email", Values: []string{"Ada Lovelace", "ada@example.com"}},
 			{Label: "Your postal code", Values: []string{"10115"}},
 		},
-		Host: "downloader.example", Account: AccountBadge{"Ada Lovelace", "ada@example.com"}, Preview: true,
+		Host: "downloader.example", Account: AccountBadge{Name: "Ada Lovelace", Email: "ada@example.com"}, Preview: true,
 	}
 }

@@ -60,6 +60,7 @@ type ConsentItem struct {
 	Scope    string // value of the check box of a voluntary item
 	Label    string
 	Detail   string
+	Language string   // of Label and Detail, where it is not the page's
 	Values   []string // what it will see, such as the name itself
 	Optional bool     // voluntary: the person may leave it out
 	Checked  bool

@@ -49,7 +49,7 @@ func TestAssets(t *testing.T) {
 }
 
 func TestSite(t *testing.T) {
-	badge := &AccountBadge{"Ada Lovelace", "ada@example.com"}
+	badge := &AccountBadge{Name: "Ada Lovelace", Email: "ada@example.com"}
 	k := testKit(t, Options{Contact: "help@example.com", Issuer: "https://gate.example"})
 	site, err := k.Site()
 	if err != nil {

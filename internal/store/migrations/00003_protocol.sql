@@ -1,5 +1,6 @@
 -- +goose Up
-ALTER TABLE accounts ADD COLUMN operator {int} NOT NULL DEFAULT 0;
+-- operator_since: since when the account may do in the console what is the operator's.
+ALTER TABLE accounts ADD COLUMN operator_since {int} NOT NULL DEFAULT 0;
 
 ALTER TABLE profiles ADD COLUMN auth_method {int} NOT NULL DEFAULT 0;
 ALTER TABLE profiles ADD COLUMN jwks TEXT NOT NULL DEFAULT '';
@@ -33,7 +34,7 @@ CREATE INDEX origins_by_value ON origins (value);
 -- is for, 0 for what this server answers itself.
 CREATE TABLE scopes (
   number {int} NOT NULL PRIMARY KEY,
-  name TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
   aliases TEXT NOT NULL,
   essential {int} NOT NULL,
   restricted {int} NOT NULL,
@@ -43,6 +44,13 @@ CREATE TABLE scopes (
   retired_at {int} NOT NULL,
   version {int} NOT NULL
 ) {strict};
+
+-- scope_names are the names and aliases that can be asked for: each is one scope's.
+CREATE TABLE scope_names (
+  name TEXT NOT NULL PRIMARY KEY,
+  number {int} NOT NULL REFERENCES scopes (number) ON DELETE CASCADE
+) {keyed};
+CREATE INDEX scope_names_by_number ON scope_names (number);
 
 CREATE TABLE scope_words (
   number {int} NOT NULL REFERENCES scopes (number) ON DELETE CASCADE,
@@ -58,6 +66,7 @@ CREATE TABLE profile_scopes (
   number {int} NOT NULL,
   PRIMARY KEY (profile_id, number)
 ) {keyed};
+CREATE INDEX profile_scopes_by_number ON profile_scopes (number);
 
 -- device_clients: client IDs of a profile for televisions and other devices.
 CREATE TABLE device_clients (
