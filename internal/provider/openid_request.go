@@ -82,13 +82,14 @@ func (q *request) imply() {
 	}
 }
 
-// tellUser fills in what the ID token tells of the user: what was asked for by claims
-// and is still allowed.
+// tellUser fills in what the ID token tells of the user: what its scopes release, for
+// many clients never ask UserInfo (Core section 5.4 has it there, and lets it be here
+// too), and what was asked for by claims and is still allowed.
 func (p *Provider) tellUser(ctx context.Context, x *exchange, given *issue, grant *authz.Grant) error {
 	if !asksIDToken(given.scopes) {
 		return nil
 	}
-	given.release = oidc.ClaimSet(given.extra.IDToken) & releasedBy(x.table, grant.Scopes)
+	given.release = releasedBy(x.table, given.scopes) | oidc.ClaimSet(given.extra.IDToken)&releasedBy(x.table, grant.Scopes)
 	if given.release == 0 {
 		return nil
 	}

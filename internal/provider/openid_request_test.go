@@ -154,7 +154,7 @@ func TestClaims(t *testing.T) {
 		{"in the ID token", `{"id_token":{"name":{"essential":true},"email_verified":null}}`, "openid", []string{"openid", "profile", "email"}, "", map[string]any{"name": true, "email_verified": true}, map[string]any{}},
 		{"in both", `{"id_token":{"email":{"essential":true}},"userinfo":{"email":{"essential":true}}}`, "openid", []string{"openid", "email"}, "", map[string]any{"email": true}, map[string]any{"email": true}},
 		{"unticked", `{"userinfo":{"email":null},"id_token":{"email":null}}`, "openid", []string{"openid", "email"}, "email", map[string]any{}, map[string]any{}},
-		{"beside scopes", `{"id_token":{"email":null}}`, "openid email profile", []string{"openid", "email", "profile"}, "", map[string]any{"email": true}, map[string]any{"email": true, "email_verified": true, "name": true, "updated_at": true}},
+		{"beside scopes", `{"id_token":{"email":null}}`, "openid email profile", []string{"openid", "email", "profile"}, "", map[string]any{"email": true, "email_verified": true, "name": true, "updated_at": true}, map[string]any{"email": true, "email_verified": true, "name": true, "updated_at": true}},
 		{"no postal code entered", `{"id_token":{"address":{"essential":true}}}`, "openid", []string{"openid", "address"}, "", map[string]any{}, map[string]any{}},
 		{"not known", `{"userinfo":{"picture":{"essential":true},"https://x.example/y":null}}`, "openid", []string{"openid"}, "", map[string]any{}, map[string]any{}},
 	} {
