@@ -25,11 +25,15 @@ const (
 // apis are two APIs of different developers, each with a scope of its own.
 func apis(w *sim.World, format registry.TokenFormat) (reports, mail *sim.Application) {
 	reports, mail = w.NewApplication(), w.NewApplication()
-	for api, has := range map[*sim.Application][]string{reports: {reportsAPI, "reports:read", "reports:write"}, mail: {mailAPI, "mail:read"}} {
-		api.BecomeAPI(has[0])
-		api.Set(func(s *registry.Settings) { s.TokenFormat = format })
-		for _, name := range has[1:] {
-			w.NewScope(registry.Scope{Name: name, Label: "The scope " + name, Essential: true, WithoutUser: true, Audience: api.Profile.ID})
+	for _, made := range []struct {
+		api      *sim.Application
+		audience string
+		scopes   []string
+	}{{reports, reportsAPI, []string{"reports:read", "reports:write"}}, {mail, mailAPI, []string{"mail:read"}}} {
+		made.api.BecomeAPI(made.audience)
+		made.api.Set(func(s *registry.Settings) { s.TokenFormat = format })
+		for _, name := range made.scopes {
+			w.NewScope(registry.Scope{Name: name, Essential: true, WithoutUser: true, Audience: made.api.Profile.ID})
 		}
 	}
 	return reports, mail
