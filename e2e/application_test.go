@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -29,14 +30,24 @@ func newApplication(t *testing.T, s *server, onward string) *application {
 	t.Helper()
 	a := &application{t: t, issuer: s.issuer, answers: make(chan url.Values, 8)}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /cb", func(w http.ResponseWriter, r *http.Request) {
-		a.answers <- r.URL.Query()
+	back := func(w http.ResponseWriter, r *http.Request) {
+		answer := r.URL.Query()
+		if r.Method == http.MethodPost {
+			// The answer itself, and whose page posted it.
+			answer = url.Values{"origin": r.Header["Origin"]}
+			if r.ParseForm() == nil {
+				maps.Copy(answer, r.PostForm)
+			}
+		}
+		a.answers <- answer
 		if onward != "" {
 			http.Redirect(w, r, onward, http.StatusSeeOther)
 			return
 		}
 		writeHTML(w, "Back at the application")
-	})
+	}
+	mux.HandleFunc("GET /cb", back)
+	mux.HandleFunc("POST /cb", back)
 	mux.HandleFunc("GET /home", func(w http.ResponseWriter, _ *http.Request) { writeHTML(w, "Home of the application") })
 	mux.HandleFunc("GET /forge", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -81,6 +81,26 @@ func TestKeyboard(t *testing.T) {
 		t.Errorf("Client Secret %q", secret)
 	}
 	p.focused("button", "Copy")
+
+	// Arrows choose a kind; what is folded away opens, and is passed while it is not.
+	p.open(strings.TrimSuffix(strings.SplitN(p.address(), "?", 2)[0], "/web-settings") + "/settings")
+	p.tabTo("Web application")
+	p.key(kb.ArrowDown)
+	p.focused("radio", "Single page")
+	p.tabTo("More settings")
+	p.tab()
+	p.focused("button", "Save")
+	p.open(p.address())
+	p.tabTo("More settings")
+	p.enter()
+	p.tabTo("Key set")
+	p.tabTo("Require pushed requests")
+	p.key(" ")
+	p.tabTo("Post-logout URLs")
+	p.write("https://reports.example.com/bye")
+	p.load(http.StatusOK, "Enter", chromedp.KeyEvent(kb.Enter))
+	p.sees("In effect here now")
+	p.holds(map[string]string{"Post-logout URLs": "https://reports.example.com/bye"})
 }
 
 // key presses a key.

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -73,9 +74,34 @@ func consoleLooks(t *testing.T, l *looks) {
 	p.sees("In effect here now")
 	l.at(p, "general-saved")
 
+	p.open(general + "/login-button")
+	p.sees("No origin is allowed yet")
+	l.at(p, "login-button-empty")
 	p.open(general + "/settings")
 	l.chain(p)
 	l.at(p, "settings")
+	p.hides("Key set", "Back-channel logout address")
+	p.click("More settings")
+	p.find(fields, "Key set")
+	l.at(p, "settings-more")
+	p.click("Device")
+	p.hides("Key set", "Back-channel logout address")
+	l.at(p, "settings-more-device")
+	p.click("Web application")
+	p.click("Signed assertion")
+	p.fill("Key set", `{"keys": [{"kty": "EC", "d": "the private part"}]}`)
+	p.fill("Back-channel logout address", "http://reports.example.com/logout")
+	p.fill("Post-logout URLs", "https://reports.example.com/#bye")
+	p.pressWith(http.StatusUnprocessableEntity, "Save")
+	p.focused("textbox", "Key set")
+	p.sees("Key 1 has its private part")
+	l.at(p, "settings-wrong")
+	p.fill("Key set", publicKeys)
+	p.fill("Back-channel logout address", "https://reports.example.com/logout")
+	p.fill("Post-logout URLs", "https://reports.example.com/bye")
+	p.press("Save")
+	p.sees("In effect here now", "first")
+	l.at(p, "settings-more-saved")
 	other.open(general + "/settings")
 	other.click("Single page")
 	other.press("Save")
@@ -85,6 +111,17 @@ func consoleLooks(t *testing.T, l *looks) {
 	p.press("Save")
 	p.sees("In effect here now")
 	l.at(p, "settings-saved")
+
+	for _, kind := range []string{"Device", "Service"} {
+		p.click(kind)
+		p.press("Save")
+		p.open(general + "/web-settings")
+		l.at(p, "web-settings-"+strings.ToLower(kind))
+		p.open(general + "/settings")
+	}
+	p.open(general + "/login-button")
+	p.sees("No Login button for this kind")
+	l.at(p, "login-button-service")
 
 	for _, to := range []string{"/delete", "/code", "/secrets", "/activity"} {
 		p.open(general + to)
@@ -96,6 +133,19 @@ func consoleLooks(t *testing.T, l *looks) {
 	p.press("Delete Security Profile")
 	l.at(p, "list-deleted")
 }
+
+// hides fails when something to press or fill in can be reached.
+func (p *page) hides(names ...string) {
+	p.t.Helper()
+	for _, name := range names {
+		if p.has(name) {
+			p.t.Errorf("%s: %s is there, and nothing needs it", p.address(), name)
+		}
+	}
+}
+
+// publicKeys are what somebody pastes under Key set.
+const publicKeys = `{"keys": [{"kty": "EC", "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM", "kid": "first"}]}`
 
 func webSettingsLooks(t *testing.T, l *looks) {
 	s := serve(t, sqldb.SQLite)
@@ -119,6 +169,8 @@ func webSettingsLooks(t *testing.T, l *looks) {
 	p.fill("Allowed Origins", "https://reports.example.com")
 	p.press("Save")
 	l.at(p, "web-settings-saved")
+
+	loginButtonLooks(l, p, app)
 
 	other := newPage(t, s)
 	other.open("/sign-in")
@@ -170,4 +222,35 @@ func webSettingsLooks(t *testing.T, l *looks) {
 	l.at(p, "web-settings-suspended")
 	p.open("/console")
 	l.at(p, "list-suspended")
+}
+
+// loginButtonLooks looks at what a profile with an allowed origin has for pages in the
+// browser. p is at its Web Settings.
+func loginButtonLooks(l *looks, p *page, app *application) {
+	settings := p.address()
+	p.press("Login button")
+	p.sees("https://reports.example.com", app.clientID, "without a secret")
+	l.at(p, "login-button")
+	p.open(p.address() + "?button=dark-32x32")
+	p.sees("chosen", "dark-32x32")
+	l.at(p, "login-button-chosen")
+
+	popup := func(origin string) string {
+		relay := app.issuer + "/sdk/relay?" + url.Values{"origin": {origin}}.Encode()
+		return app.authorizeAt(relay, "profile", "") + "&" + url.Values{"code_challenge": {strings.Repeat("a", 43)}, "code_challenge_method": {"S256"}}.Encode()
+	}
+	p.openWith(popup("https://reports.example.com:8443"), http.StatusBadRequest)
+	p.sees("This page’s origin is not allowed", "You own this security profile")
+	l.at(p, "refused-origin-owner")
+	p.press("Edit Allowed Origins")
+	l.at(p, "edit-origin-added")
+	p.open(popup("https://reports.example.com"))
+	p.sees("Allow", "reports.example.com")
+	p.press("Allow")
+	p.sees("has lost the page that opened it")
+	l.at(p, "relay-lost")
+	p.openWith("/sdk/relay?origin=https%3A%2F%2Fnobody.example", http.StatusBadRequest)
+	p.sees("This window has nothing to bring back")
+	l.at(p, "relay-stray")
+	p.open(settings)
 }

@@ -20,8 +20,9 @@ func TestPages(t *testing.T) {
 	l := newLooks(t, patterns)
 	t.Run("all", func(t *testing.T) {
 		for name, look := range map[string]func(*testing.T, *looks){
-			"site": siteLooks, "sign-in": signInLooks, "console": consoleLooks, "web-settings": webSettingsLooks,
+			"site": siteLooks, "sign-in": signInLooks, "console": consoleLooks, "operator": operatorLooks, "web-settings": webSettingsLooks, "run": runLooks,
 			"account": accountLooks, "authorization": authorizationLooks, "failures": failureLooks, "mail": mailLooks,
+			"device": deviceLooks, "devices": deviceConsoleLooks,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

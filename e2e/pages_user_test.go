@@ -44,7 +44,25 @@ func authorizationLooks(t *testing.T, l *looks) {
 	p.sees(f.name, "Allow")
 	l.chain(p)
 
+	logout := func(address string) string {
+		return "/oauth2/logout?" + url.Values{"client_id": {app.clientID}, "post_logout_redirect_uri": {address}}.Encode()
+	}
+	s.allowPostLogout(t, app)
+	p.open(logout(app.returnURL))
+	l.at(p, "logout")
+	p.openWith(logout("https://elsewhere.example/"), http.StatusBadRequest)
+	l.at(p, "logout-refused")
+	posts := newPage(t, s)
+	posts.scripts(withoutJavaScript)
+	posts.open(strings.Replace(app.authorizeURL("profile", ""), "/ap/oa", "/oauth2/authorize", 1) + "&prompt=none&response_mode=form_post")
+	posts.scripts(withJavaScript) // axe-core needs them
+	l.at(posts, "form-post")
+
 	stranger := newPage(t, s)
+	stranger.open("/oauth2/logout")
+	l.at(stranger, "logout-done")
+	stranger.openWith(logout("https://elsewhere.example/"), http.StatusBadRequest)
+	l.at(stranger, "logout-refused-stranger")
 	stranger.openWith(consent, http.StatusBadRequest)
 	l.at(stranger, "consent-of-another-browser")
 

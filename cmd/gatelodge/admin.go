@@ -54,6 +54,15 @@ func (a *admin) accountOf(ctx context.Context, flag, email string) (account.Acco
 	return found, err
 }
 
+// developerOf finds the developer account of a person.
+func (a *admin) developerOf(ctx context.Context, u account.Account) (account.DeveloperAccount, error) {
+	d, err := a.store.DeveloperOf(ctx, u.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return d, fmt.Errorf("%s has no developer account", u.Email)
+	}
+	return d, err
+}
+
 // foundation says what a command does where there is no database yet.
 type foundation int
 

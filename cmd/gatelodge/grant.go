@@ -41,7 +41,7 @@ among those connected and can remove it.`,
 		set, unknown := known.Parse(names)
 		switch {
 		case len(unknown) > 0:
-			return usageError{fmt.Errorf("there is no scope %s", strings.Join(unknown, ", "))}
+			return usageError{noScope(unknown...)}
 		case set.Empty():
 			return usageError{errors.New("--scope is missing")}
 		}
@@ -51,6 +51,9 @@ among those connected and can remove it.`,
 		p, err := a.profileOf(ctx, *profile)
 		if err != nil {
 			return err
+		}
+		if refused := set.Minus(known.Usable(&p, set)); !refused.Empty() {
+			return fmt.Errorf("not granted to this profile: %s; gatelodge scope grant grants it", strings.Join(known.Names(refused), ", "))
 		}
 		u, err := a.accountOf(ctx, "user", *user)
 		if err != nil {

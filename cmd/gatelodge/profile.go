@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,7 +14,7 @@ import (
 
 func newProfile() *cobra.Command {
 	return group("profile", "Administer security profiles",
-		newProfileCreate(), newProfileList(), newProfileShow(), newProfileSuspend(), newProfileDelete())
+		newProfileCreate(), newProfileList(), newProfileShow(), newProfileSettings(), newProfileAPI(), newProfileSuspend(), newProfileDelete())
 }
 
 func newProfileCreate() *cobra.Command {
@@ -27,45 +26,34 @@ func newProfileCreate() *cobra.Command {
 	name := cmd.Flags().String("name", "", "Security Profile Name, a `name` that users see")
 	description := cmd.Flags().String("description", "", "Security Profile Description, a `sentence`")
 	privacy := cmd.Flags().String("privacy-url", "", "Consent Privacy Notice `URL`")
-	kindName := cmd.Flags().String("kind", registry.Web.Name(), "`kind` of application: web, single-page, native or service")
-	returnURLs := cmd.Flags().StringArray("return-url", nil, "an Allowed Return `URL`; may be repeated")
+	flags := newProfileFlags(cmd)
 	scopes := cmd.Flags().StringArray("scope", nil, "a `scope` that the application will ask for, granted to it where not every application may; may be repeated")
 	return administer(cmd, existing, func(ctx context.Context, a *admin) error {
-		kind, ok := registry.ParseKind(*kindName)
-		if !ok {
-			return usageError{fmt.Errorf("--kind %s: write web, single-page, native or service", *kindName)}
-		}
-		form, problems := registry.ParseProfileForm(*name, *description, *privacy)
-		var raw []registry.ReturnURL
-		for _, u := range *returnURLs {
-			raw = append(raw, registry.ReturnURL{Value: u})
-		}
-		urls, urlProblems := registry.ParseReturnURLs(kind, raw)
-		if err := asUsage(append(problems, urlProblems...), *returnURLs); err != nil {
+		form, formProblems := registry.ParseProfileForm(*name, *description, *privacy)
+		in, problems := flags.read(registry.SecurityProfile{Settings: registry.DefaultSettings(registry.Web)})
+		if err := asUsage(append(inFlags(formProblems, "", "", nil), problems...)); err != nil {
 			return err
 		}
 		known, err := a.scopes(ctx)
 		if err != nil {
 			return err
 		}
-		granted, unknown := known.Parse(*scopes)
+		asked, unknown := known.Parse(*scopes)
 		if len(unknown) > 0 {
-			return usageError{fmt.Errorf("there is no scope %s", strings.Join(unknown, ", "))}
+			return usageError{noScope(unknown...)}
 		}
 		u, err := a.accountOf(ctx, "owner", *owner)
 		if err != nil {
 			return err
 		}
-		d, err := a.store.DeveloperOf(ctx, u.ID)
-		if errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("%s has no developer account", u.Email)
-		}
+		d, err := a.developerOf(ctx, u)
 		if err != nil {
 			return err
 		}
 		secret := registry.NewClientSecret(a.namespace)
 		p, err := a.store.CreateProfile(ctx, store.NewProfile{
-			DeveloperID: d.ID, Form: form, Settings: registry.Settings{Kind: kind}, ReturnURLs: urls, Granted: granted, Secret: secret,
+			DeveloperID: d.ID, Form: form, Settings: in.settings, Granted: known.Restricted(asked), Secret: secret,
+			ReturnURLs: in.returnURLs, Origins: in.origins, PostLogoutURLs: in.postLogout,
 		}, a.by())
 		if err != nil {
 			return err
@@ -76,31 +64,6 @@ func newProfileCreate() *cobra.Command {
 	})
 }
 
-// asUsage names the flags whose values are refused.
-func asUsage(problems registry.FieldErrors, returnURLs []string) error {
-	var all []error
-	for _, f := range problems {
-		flag := "--" + strings.ReplaceAll(f.Field, "_", "-")
-		if f.Field == registry.FieldReturnURLs {
-			flag = "--return-url"
-		}
-		for i, u := range returnURLs {
-			if f.Field == registry.ReturnURLField(i) {
-				flag = fmt.Sprintf("--return-url %q", u)
-			}
-		}
-		message := flag + ": " + f.Message
-		if f.Suggestion != "" {
-			message += " Try: " + f.Suggestion
-		}
-		all = append(all, errors.New(message))
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	return usageError{errors.Join(all...)}
-}
-
 func (a *admin) printProfile(p registry.SecurityProfile) {
 	a.out.print("name", "Name", p.Name)
 	a.out.print("client_id", "Client ID", a.namespace.ClientID(p.Client))
@@ -108,6 +71,7 @@ func (a *admin) printProfile(p registry.SecurityProfile) {
 	a.out.print("created_at", "Created", stamp(p.CreatedAt))
 	a.out.print("last_used_at", "Last used", stamp(p.LastUsedAt))
 	a.out.print("suspended", "Suspended", !p.SuspendedAt.IsZero())
+	a.out.print("registered_itself", "Registered itself", p.Dynamic)
 }
 
 func newProfileList() *cobra.Command {
@@ -156,20 +120,14 @@ func newProfileShow() *cobra.Command {
 	cmd := &cobra.Command{Use: "show CLIENT_ID", Short: "Show a security profile"}
 	return administerOne(cmd, func(ctx context.Context, a *admin, p registry.SecurityProfile) error {
 		a.printProfile(p)
-		a.out.print("kind", "Kind", p.Settings.Kind.Name())
-		a.out.print("id_token_alg", "ID token signature", p.Settings.IDTokenAlg)
 		a.out.print("description", "Description", p.Description)
 		a.out.print("privacy_url", "Privacy notice", p.PrivacyURL)
-		urls := []string{}
-		for _, u := range p.ReturnURLs {
-			urls = append(urls, u.Value)
+		a.printSettings(p)
+		known, err := a.scopes(ctx)
+		if err != nil {
+			return err
 		}
-		origins := []string{}
-		for _, o := range p.Origins {
-			origins = append(origins, o.Value)
-		}
-		a.out.print("return_urls", "Allowed Return URLs", urls)
-		a.out.print("origins", "Allowed Origins", origins)
+		a.out.print("scopes", "May ask for", mayAsk(p, known))
 		return nil
 	})
 }

@@ -22,6 +22,7 @@ import (
 	"gatelodge/internal/config"
 	"gatelodge/internal/keyring"
 	"gatelodge/internal/mail"
+	"gatelodge/internal/provider"
 	"gatelodge/internal/server"
 	"gatelodge/internal/signin"
 	"gatelodge/internal/sqldb"
@@ -91,6 +92,7 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	}
 	c := server.Config{
 		Database: databaseConfig(cfg), Ring: ring, Issuer: issuer, Namespace: cfg.Namespace,
+		Registration: provider.Registration(cfg.Registration), RegistrationScopes: cfg.RegistrationScopes,
 		SignUp: signin.SignUp(cfg.SignUp), Mail: sender, Contact: cfg.Contact, TrustedProxies: cfg.TrustedProxies, Logger: logger,
 	}
 	s, err := server.New(ctx, c)

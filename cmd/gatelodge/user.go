@@ -18,12 +18,12 @@ import (
 )
 
 func newUser() *cobra.Command {
-	return group("user", "Administer accounts", newUserCreate(), newUserList(), newUserDisable(), newUserRecover())
+	return group("user", "Administer accounts", newUserCreate(), newUserList(), newUserDisable(), newUserRecover(), newUserOperator())
 }
 
 func newUserCreate() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "create --email EMAIL --name NAME [--password-stdin] [--developer]",
+		Use:   "create --email EMAIL --name NAME [--password-stdin] [--developer] [--operator]",
 		Short: "Make an account",
 		Long: `Make an account, with a confirmed e-mail address.
 
@@ -33,6 +33,7 @@ Asks for the password, or reads it from standard input.`,
 	name := cmd.Flags().String("name", "", "`name` of the person")
 	fromStdin := cmd.Flags().Bool("password-stdin", false, "read the password from standard input")
 	developer := cmd.Flags().Bool("developer", false, "make a developer account too")
+	operator := cmd.Flags().Bool("operator", false, "let them administer scopes in the console")
 	company := cmd.Flags().String("company", "", "`company` of the developer account (default the person's name)")
 	country := cmd.Flags().String("country", "US", "`country` of the developer account, two letters")
 	return administer(cmd, made, func(ctx context.Context, a *admin) error {
@@ -67,6 +68,9 @@ Asks for the password, or reads it from standard input.`,
 		if n.PasswordHash, err = account.NewHasher(account.HasherOptions{}).Hash(ctx, password); err != nil {
 			return err
 		}
+		if *operator {
+			n.Operator = time.Now()
+		}
 		made, err := a.store.CreateAccount(ctx, n, a.by())
 		if errors.Is(err, store.ErrEmailTaken) {
 			return fmt.Errorf("the address %q has an account already", n.Email)
@@ -77,6 +81,7 @@ Asks for the password, or reads it from standard input.`,
 		a.out.print("email", "Email", made.Email)
 		a.out.print("name", "Name", made.Name)
 		a.out.print("developer", "Developer account", *developer)
+		a.out.print("operator", "Operator", *operator)
 		return nil
 	})
 }
@@ -123,6 +128,7 @@ func newUserList() *cobra.Command {
 				a.out.print("created_at", "Created", stamp(u.CreatedAt))
 				a.out.print("email_confirmed", "Email confirmed", !u.EmailConfirmedAt.IsZero())
 				a.out.print("disabled", "Disabled", !u.DisabledAt.IsZero())
+				a.out.print("operator", "Operator", !u.OperatorSince.IsZero())
 				a.out.end()
 				after = u.ID
 			}
@@ -149,6 +155,32 @@ func newUserDisable() *cobra.Command {
 		}
 		a.out.print("email", "Email", u.Email)
 		a.out.print("disabled", "Disabled", !*enable)
+		return nil
+	})
+}
+
+func newUserOperator() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "operator --email EMAIL [--remove]",
+		Short: "Let a person do the operator's work in the console: administer scopes",
+	}
+	email := cmd.Flags().String("email", "", "e-mail `address`")
+	remove := cmd.Flags().Bool("remove", false, "end that again")
+	return administer(cmd, existing, func(ctx context.Context, a *admin) error {
+		u, err := a.accountOf(ctx, "email", *email)
+		if err != nil {
+			return err
+		}
+		by := a.by()
+		since := by.At
+		if *remove {
+			since = time.Time{}
+		}
+		if err := a.store.SetOperator(ctx, u.ID, since, by); err != nil {
+			return err
+		}
+		a.out.print("email", "Email", u.Email)
+		a.out.print("operator", "Operator", !*remove)
 		return nil
 	})
 }

@@ -13,7 +13,9 @@ type Account struct {
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
 	DisabledAt       time.Time
-	Version          int64
+	// OperatorSince is set of who may do in the console what is the operator's.
+	OperatorSince time.Time
+	Version       int64
 }
 
 // DeveloperAccount is what security profiles belong to: a company, or a person

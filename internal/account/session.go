@@ -1,6 +1,8 @@
 package account
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"strings"
 	"time"
 	"unicode"
@@ -24,8 +26,11 @@ const (
 
 // Session is a browser in which an account is signed in.
 type Session struct {
-	Digest          [32]byte
-	AccountID       int64
+	Digest    [32]byte
+	AccountID int64
+	// ID names the session where the digest has no business. It stays when the same
+	// person signs in again in the same browser; 0 is a session of before there were ids.
+	ID              int64
 	CreatedAt       time.Time
 	AuthenticatedAt time.Time // when the password was last given
 	LastSeenAt      time.Time
@@ -40,9 +45,12 @@ type Session struct {
 // freed of what a database or a page could stumble over.
 func NewSession(accountID int64, userAgent, address string, now time.Time) (value string, s Session) {
 	value, digest := NewToken()
+	var id [8]byte
+	rand.Read(id[:])
 	return value, Session{
 		Digest:          digest,
 		AccountID:       accountID,
+		ID:              int64(binary.BigEndian.Uint64(id[:])>>1 | 1),
 		CreatedAt:       now,
 		AuthenticatedAt: now,
 		LastSeenAt:      now,

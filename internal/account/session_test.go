@@ -41,6 +41,7 @@ func TestNewSession(t *testing.T) {
 	want := Session{
 		Digest:          sha256.Sum256(raw),
 		AccountID:       7,
+		ID:              got.ID,
 		CreatedAt:       epoch,
 		AuthenticatedAt: epoch,
 		LastSeenAt:      epoch,
@@ -51,8 +52,12 @@ func TestNewSession(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("session (-want +got):\n%s", diff)
 	}
-	if other, _ := NewSession(7, agent, "192.0.2.1", epoch); other == value {
+	other, second := NewSession(7, agent, "192.0.2.1", epoch)
+	if other == value {
 		t.Error("two sessions have one value")
+	}
+	if got.ID <= 0 || second.ID <= 0 || second.ID == got.ID {
+		t.Errorf("ids %d and %d", got.ID, second.ID)
 	}
 }
 

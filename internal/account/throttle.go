@@ -58,6 +58,11 @@ const (
 	SignInByDevice    ThrottleKind = "sign-in device"
 	RecoveryByAccount ThrottleKind = "recovery account"
 	SignUpByAddress   ThrottleKind = "sign-up address"
+	// Guesses at the code that a device shows.
+	UserCodeByAccount ThrottleKind = "user code account"
+	UserCodeByAddress ThrottleKind = "user code address"
+	// RegistrationByAddress is of applications that register themselves without a token.
+	RegistrationByAddress ThrottleKind = "registration address"
 )
 
 // Rate is how many attempts of the kind are admitted. A kind without a rule admits
@@ -70,7 +75,11 @@ func (k ThrottleKind) Rate() Rate {
 		return Rate{Burst: 25, Every: 15 * time.Second}
 	case RecoveryByAccount:
 		return Rate{Burst: 3, Every: 20 * time.Minute}
-	case SignUpByAddress:
+	case UserCodeByAccount:
+		return Rate{Burst: 10, Every: time.Minute}
+	case UserCodeByAddress:
+		return Rate{Burst: 30, Every: 20 * time.Second}
+	case SignUpByAddress, RegistrationByAddress:
 		return Rate{Burst: 10, Every: 6 * time.Minute}
 	default:
 		return Rate{Every: time.Hour}

@@ -44,6 +44,7 @@ var may = map[string][]string{
 	"internal/live":    {"internal/signing", "internal/store", "internal/seal", "internal/audit", "internal/account", "internal/authz", "internal/registry"},
 	// HTTP.
 	"internal/web":      {},
+	"internal/sdk":      {},
 	"internal/session":  {"internal/web", "internal/live", "internal/store", "internal/seal", "internal/audit", "internal/account", "internal/registry"},
 	"internal/console":  surface,
 	"internal/signin":   surface,
@@ -71,7 +72,7 @@ var may = map[string][]string{
 var surface = []string{
 	"internal/signing", "internal/oidc", "internal/fetch",
 	"internal/web", "internal/session", "internal/store", "internal/live", "internal/seal", "internal/mail", "internal/limit", "internal/audit",
-	"internal/registry", "internal/authz", "internal/account", "internal/oauth",
+	"internal/registry", "internal/authz", "internal/account", "internal/oauth", "internal/sdk",
 }
 
 var everything = []string{"*"}

@@ -37,6 +37,7 @@ const (
 	SessionEnded       Kind = "session.ended"
 	DeveloperCreated   Kind = "developer.created"
 	ProfileCreated     Kind = "profile.created"
+	ProfileRegistered  Kind = "profile.registered"
 	ProfileChanged     Kind = "profile.changed"
 	ProfileSuspended   Kind = "profile.suspended"
 	ProfileResumed     Kind = "profile.resumed"
@@ -44,27 +45,46 @@ const (
 	WebSettingsChanged Kind = "profile.web_settings_changed"
 	SettingsChanged    Kind = "profile.settings_changed"
 	SecretShown        Kind = "secret.shown"
+	SecretUsed         Kind = "secret.used_in_console"
 	SecretCreated      Kind = "secret.created"
 	SecretEnded        Kind = "secret.ended"
+	DeviceAdded        Kind = "device.added"
+	DeviceRemoved      Kind = "device.removed"
 	GrantGiven         Kind = "grant.given"
 	GrantRemoved       Kind = "grant.removed"
 	FamilyEnded        Kind = "grant.code_replayed"
 	TokenReused        Kind = "grant.token_reused"
 	KeyRotated         Kind = "key.rotated"
+	ScopeCreated       Kind = "scope.created"
+	ScopeChanged       Kind = "scope.changed"
+	ScopeRetired       Kind = "scope.retired"
+	ScopesGranted      Kind = "profile.scopes_granted"
+	ScopesWithdrawn    Kind = "profile.scopes_withdrawn"
+	AudienceChanged    Kind = "profile.audience_changed"
+	OperatorMade       Kind = "account.operator_made"
+	OperatorRemoved    Kind = "account.operator_removed"
+
+	InitialTokenCreated Kind = "registration_token.created"
+	InitialTokenRevoked Kind = "registration_token.revoked"
 )
 
 var words = map[Kind]string{
-	AccountCreated:     "Account created",
-	AccountChanged:     "Account details changed",
-	AccountDisabled:    "Account disabled",
-	AccountEnabled:     "Account enabled",
-	AccountDeleted:     "Account deleted",
-	EmailConfirmed:     "E-mail address confirmed",
-	PasswordChanged:    "Password changed",
-	PasswordRecovered:  "Password set by recovery link",
-	SessionEnded:       "Session ended",
-	DeveloperCreated:   "Developer account created",
-	ProfileCreated:     "Security profile created",
+	AccountCreated:    "Account created",
+	AccountChanged:    "Account details changed",
+	AccountDisabled:   "Account disabled",
+	AccountEnabled:    "Account enabled",
+	AccountDeleted:    "Account deleted",
+	EmailConfirmed:    "E-mail address confirmed",
+	PasswordChanged:   "Password changed",
+	PasswordRecovered: "Password set by recovery link",
+	SessionEnded:      "Session ended",
+	DeveloperCreated:  "Developer account created",
+	ProfileCreated:    "Security profile created",
+	ProfileRegistered: "Application registered itself",
+
+	InitialTokenCreated: "Registration token created",
+	InitialTokenRevoked: "Registration token revoked",
+
 	ProfileChanged:     "Security profile changed",
 	ProfileSuspended:   "Security profile suspended",
 	ProfileResumed:     "Security profile resumed",
@@ -72,13 +92,24 @@ var words = map[Kind]string{
 	WebSettingsChanged: "Web settings changed",
 	SettingsChanged:    "Settings changed",
 	SecretShown:        "Client secret shown",
+	SecretUsed:         "Client secret used to run the flow in the console",
 	SecretCreated:      "Client secret created",
 	SecretEnded:        "Client secret ended",
+	DeviceAdded:        "Device client ID made",
+	DeviceRemoved:      "Device client ID removed: its tokens ended",
 	GrantGiven:         "Consent given",
 	GrantRemoved:       "Consent removed",
 	FamilyEnded:        "Authorization code used twice: its tokens ended",
 	TokenReused:        "Refresh token used twice: its tokens ended",
 	KeyRotated:         "Key rotated",
+	ScopeCreated:       "Scope created",
+	ScopeChanged:       "Scope changed",
+	ScopeRetired:       "Scope retired",
+	ScopesGranted:      "Scopes granted by the operator",
+	ScopesWithdrawn:    "Scopes withdrawn by the operator",
+	AudienceChanged:    "Identifier as an API changed by the operator",
+	OperatorMade:       "Made an operator",
+	OperatorRemoved:    "No operator any more",
 }
 
 // Words is the kind as people read it.
@@ -106,11 +137,16 @@ type Event struct {
 // MaxRefusals is how many refusals, merged by cause, are kept per profile.
 const MaxRefusals = 50
 
+// OriginNotAllowed is the Code of a refusal whose Sent is the origin of a page: it is
+// none of the protocol's, which does not know of pages.
+const OriginNotAllowed = "origin_not_allowed"
+
 // Refusal tells a profile's owner why a request was turned away: the wire may not
 // say it. Refusals of one cause are one entry with a count.
 type Refusal struct {
 	ProfileID int64
-	// Endpoint is the path that refused, Code the protocol's error code.
+	// Endpoint is the path that refused, Code the protocol's error code or
+	// [OriginNotAllowed].
 	Endpoint string
 	Code     string
 	// Words say what was wrong, for a developer.

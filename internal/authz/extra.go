@@ -10,16 +10,20 @@ type Extra struct {
 	// for.
 	Audience [MaxAudience]int64
 	// Device is the id of the device client that the token was given to, 0 for the
-	// profile's own client.
+	// profile's own client, or [OwnDevice].
 	Device int64
 	// Key is the thumbprint of the key that its bearer has to prove (RFC 9449 section
 	// 6), zero for none.
 	Key [32]byte
 	// UserInfo and IDToken are what the parameter claims asked for, as oidc.ClaimSet.
 	UserInfo, IDToken uint8
-	// Session is the session in which a code was given, where the application is to
-	// hear of its end (Back-Channel Logout 1.0), zero elsewhere.
-	Session [32]byte
+	// Session is the id of the session in which a code was given, where the application
+	// is to hear of its end (Back-Channel Logout 1.0), 0 elsewhere. Access tokens have
+	// none.
+	Session int64
+	// AsAsked: all that was asked for was granted, and some of it was asked for by
+	// another name than the scope's own, which answers leave unsaid.
+	AsAsked bool
 }
 
 // MaxAudience is how many APIs one token can be for.
@@ -31,6 +35,7 @@ const (
 	extraKey
 	extraClaims
 	extraSession
+	extraAsAsked
 )
 
 func (e Extra) flag() byte {
@@ -61,7 +66,8 @@ func (e Extra) append(dst []byte) []byte {
 	put(e.Device != 0, extraDevice, func(b []byte) []byte { return binary.BigEndian.AppendUint64(b, uint64(e.Device)) })
 	put(e.Key != [32]byte{}, extraKey, func(b []byte) []byte { return append(b, e.Key[:]...) })
 	put(e.UserInfo != 0 || e.IDToken != 0, extraClaims, func(b []byte) []byte { return append(b, e.UserInfo, e.IDToken) })
-	put(e.Session != [32]byte{}, extraSession, func(b []byte) []byte { return append(b, e.Session[:]...) })
+	put(e.Session != 0, extraSession, func(b []byte) []byte { return binary.BigEndian.AppendUint64(b, uint64(e.Session)) })
+	put(e.AsAsked, extraAsAsked, func(b []byte) []byte { return b })
 	return dst
 }
 
@@ -99,6 +105,9 @@ func parseExtra(flags byte, b []byte) (e Extra, rest []byte, err error) {
 	if field := take(extraClaims, 2); field != nil {
 		e.UserInfo, e.IDToken = field[0], field[1]
 	}
-	copy(e.Session[:], take(extraSession, len(e.Session)))
+	if field := take(extraSession, 8); field != nil {
+		e.Session = int64(binary.BigEndian.Uint64(field))
+	}
+	e.AsAsked = present&extraAsAsked != 0
 	return e, rest, err
 }

@@ -23,6 +23,7 @@ func (l *loader) config() Config {
 		KeyFile:        l.text("key-file"),
 		TrustedProxies: l.trustedProxies(),
 		SignUp:         SignUp(l.text("sign-up")),
+		Registration:   Registration(l.text("registration")),
 		SMTP:           l.mailServer(),
 		Contact:        l.contact(),
 	}
@@ -35,6 +36,14 @@ func (l *loader) config() Config {
 	}
 	if c.SignUp != Open && c.SignUp != Invite && c.SignUp != Closed {
 		l.fail("sign-up", "%q: write open, invite or closed", string(c.SignUp))
+	}
+	if c.Registration != RegistrationOff && c.Registration != RegistrationByToken && c.Registration != RegistrationOpen {
+		l.fail("registration", "%q: write off, token or open", string(c.Registration))
+	}
+	for scope := range strings.SplitSeq(l.text("registration-scopes"), ",") {
+		if scope = strings.TrimSpace(scope); scope != "" {
+			c.RegistrationScopes = append(c.RegistrationScopes, scope)
+		}
 	}
 	if c.Data == "" {
 		l.fail("data", "write the name of a folder")

@@ -40,6 +40,11 @@ type Config struct {
 	Metrics   string
 	Namespace registry.Namespace
 	SignUp    SignUp
+	// Registration says which applications may register themselves.
+	Registration Registration
+	// RegistrationScopes are those that such applications may have; nil means all that
+	// are built in.
+	RegistrationScopes []string
 	// SMTP is the mail server's URL with the sender as its parameter from, as
 	// package mail reads it; empty means that no mail can be sent.
 	SMTP Secret
@@ -54,6 +59,15 @@ const (
 	Open   SignUp = "open"
 	Invite SignUp = "invite"
 	Closed SignUp = "closed"
+)
+
+// Registration says which applications may register themselves (RFC 7591).
+type Registration string
+
+const (
+	RegistrationOff     Registration = "off"
+	RegistrationByToken Registration = "token"
+	RegistrationOpen    Registration = "open"
 )
 
 // Secret is a text that no log or message shows, whatever prints it.
@@ -123,6 +137,8 @@ var settings = []setting{
 	{"metrics", "", serveOnly, plain, "`address` of a second listener with /metrics, /healthz and /readyz; left out: none"},
 	{"namespace", "amzn1", serveOnly, plain, "first `part` of identifiers, fixed at the first start"},
 	{"sign-up", "open", serveOnly, plain, "`who` may sign up: open, invite or closed"},
+	{"registration", "off", serveOnly, plain, "`which` applications may register themselves: off, token (with an initial access token) or open"},
+	{"registration-scopes", "", serveOnly, list, "`scopes`, separated by commas, that such applications may have; left out: all that are built in"},
 	{"smtp", "", serveOnly, secret, "mail server as smtp:// or smtps:// `URL` (better given as GATELODGE_SMTP_FILE)"},
 	{"mail-from", "", serveOnly, plain, "sender `address` of mails"},
 	{"contact", "", serveOnly, plain, "mail or web `address` behind Contact us"},

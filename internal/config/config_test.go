@@ -46,6 +46,8 @@ func defaults() Config {
 		KeyFile:   "gatelodge-data/key-encryption-keys",
 		Namespace: "amzn1",
 		SignUp:    "open",
+
+		Registration: "off",
 	}
 }
 
@@ -70,6 +72,8 @@ namespace: file
 sign-up: closed
 metrics: 127.0.0.1:9090
 contact: help@file.example
+registration: token
+registration-scopes: [openid, email]
 trusted-proxies: [10.0.0.1, 192.168.0.0/16]
 `
 
@@ -77,7 +81,7 @@ func TestPrecedence(t *testing.T) {
 	path := writeFile(t, "settings.yaml", inFile)
 	got, err := loadWith(t,
 		[]string{"--config", path, "--listen", "127.0.0.1:0", "--namespace", "flag"},
-		"GATELODGE_LISTEN=127.0.0.1:81", "GATELODGE_ISSUER=https://env.example", "GATELODGE_NAMESPACE=env", "GATELODGE_SIGN_UP=invite",
+		"GATELODGE_LISTEN=127.0.0.1:81", "GATELODGE_ISSUER=https://env.example", "GATELODGE_NAMESPACE=env", "GATELODGE_SIGN_UP=invite", "GATELODGE_REGISTRATION=open",
 		"GATELODGE_METRICS=", "GATELODGE_PORT=tcp://10.0.0.1:8080", "PATH=/bin", "GATELODGE_TRUSTED_PROXIES=::1, 10.1.0.0/16",
 	)
 	if err != nil {
@@ -92,7 +96,11 @@ func TestPrecedence(t *testing.T) {
 		Metrics:        "127.0.0.1:9090", // an empty variable is not set
 		Namespace:      "flag",
 		SignUp:         "invite",
-		Contact:        "help@file.example",
+
+		Registration:       "open", // environment over file
+		RegistrationScopes: []string{"openid", "email"},
+
+		Contact: "help@file.example",
 	}
 	if d := diff(got, want); d != "" {
 		t.Error(d)
@@ -128,7 +136,7 @@ func TestFiles(t *testing.T) {
 }
 
 func TestFileRefused(t *testing.T) {
-	const there = "there is no such setting; there are listen, issuer, data, database, key-file, trusted-proxies, metrics, namespace, sign-up, smtp, mail-from, contact"
+	const there = "there is no such setting; there are listen, issuer, data, database, key-file, trusted-proxies, metrics, namespace, sign-up, registration, registration-scopes, smtp, mail-from, contact"
 	const quotes = "the value must be text: put it in quotes"
 	for _, tc := range []struct{ name, file, text, want string }{
 		{"unknown", "a.yaml", "lisen: 127.0.0.1:80", "lisen in PATH: " + there},
@@ -141,6 +149,7 @@ func TestFileRefused(t *testing.T) {
 		{"a list", "a.yaml", "listen: [127.0.0.1:80]", "listen in PATH: " + quotes},
 		{"a list of numbers", "a.yaml", "trusted-proxies: [10]", "trusted-proxies in PATH: " + quotes},
 		{"bad value", "a.yaml", "sign-up: maybe", `sign-up in PATH: "maybe": write open, invite or closed`},
+		{"bad registration", "a.yaml", "registration: yes please", `registration in PATH: "yes please": write off, token or open`},
 		{"extension", "a.json", "{}", "--config: PATH: the name must end in .yaml, .yml or .toml"},
 	} {
 		path := writeFile(t, tc.file, tc.text)

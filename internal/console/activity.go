@@ -62,6 +62,8 @@ func newEventView(p registry.SecurityProfile, e audit.Event) eventView {
 
 func actor(e audit.Event) string {
 	switch {
+	case e.Kind == audit.ProfileRegistered:
+		return "The application"
 	case e.ActorID == 0:
 		return "The operator"
 	case e.ActorName == "":

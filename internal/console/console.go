@@ -46,7 +46,10 @@ type Options struct {
 	Namespace registry.Namespace
 	// Issuer is the public base URL, without a trailing slash.
 	Issuer string
-	Now    func() time.Time
+	// Protocol answers what applications ask: the server's own handler. Flows that a
+	// developer runs go through it.
+	Protocol http.Handler
+	Now      func() time.Time
 }
 
 // Surface is the console.
@@ -66,7 +69,7 @@ func New(o Options) (*Surface, error) {
 	if s.pages, err = o.Kit.Pages(templates, functions); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	if err := s.pages.Need("list", "register", "new", "general", "web_settings", "web_settings_edit", "secret_end", "settings", "activity"); err != nil {
+	if err := s.pages.Need("list", "register", "new", "general", "web_settings", "web_settings_edit", "secret_end", "devices", "device_remove", "settings", "login_button", "run", "activity", "scopes", "operator_scopes", "operator_scope"); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
 	o.Kit.Labels("/console",
@@ -77,7 +80,20 @@ func New(o Options) (*Surface, error) {
 		web.Label{Name: registry.FieldReturnURLs, Text: labelReturnURLs}, web.Label{Name: returnURLList.Note, Text: "Note for return URL"},
 		web.Label{Name: registry.FieldOrigins, Text: labelOrigins}, web.Label{Name: originList.Note, Text: "Note for origin"},
 		web.Label{Name: registry.FieldKind, Text: labelKind}, web.Label{Name: registry.FieldIDTokenAlg, Text: labelIDTokenAlg},
+		web.Label{Name: registry.FieldDeviceName, Text: labelDeviceName},
+		web.Label{Name: registry.FieldAuth, Text: labelAuth}, web.Label{Name: registry.FieldJWKS, Text: labelJWKS}, web.Label{Name: registry.FieldJWKSURI, Text: labelJWKSURI},
+		web.Label{Name: registry.FieldTokenFormat, Text: labelTokenFormat}, web.Label{Name: registry.FieldImplicit, Text: labelImplicit},
+		web.Label{Name: registry.FieldRequireDPoP, Text: labelDPoP}, web.Label{Name: registry.FieldRequirePAR, Text: labelPAR},
+		web.Label{Name: registry.FieldBackChannelLogoutURI, Text: labelBackChannel},
+		web.Label{Name: registry.FieldPostLogoutURLs, Text: labelPostLogout}, web.Label{Name: postLogoutList.Note, Text: "Note for post-logout URL"},
+		web.Label{Name: fieldDialect}, web.Label{Name: fieldScope, Text: "Scopes"}, web.Label{Name: fieldRun}, web.Label{Name: fieldStep},
 		web.Label{Name: fieldConfirm, Text: labelConfirm}, web.Label{Name: fieldAddress, Text: labelAddress},
+		web.Label{Name: registry.FieldScopeName, Text: labelScopeName}, web.Label{Name: registry.FieldAliases, Text: labelAliases},
+		web.Label{Name: registry.FieldLabel, Text: labelLabel}, web.Label{Name: registry.FieldDetail, Text: labelDetail},
+		web.Label{Name: fieldAskedAs, Text: labelAskedAs}, web.Label{Name: fieldOpenTo, Text: labelOpenTo}, web.Label{Name: fieldWithoutUser, Text: labelWithoutUser},
+		web.Label{Name: registry.FieldClaims, Text: labelClaims}, web.Label{Name: registry.FieldAudience, Text: labelAudience},
+		web.Label{Name: registry.FieldWordsLanguage, Text: "Language"}, web.Label{Name: registry.FieldWordsLabel, Text: labelLabel},
+		web.Label{Name: registry.FieldWordsDetail, Text: labelDetail}, web.Label{Name: fieldHolder, Text: labelHolder}, web.Label{Name: fieldWithdraw},
 		web.Label{Name: fieldEnd}, web.Label{Name: fieldDate, Text: labelDate}, web.Label{Name: fieldFormat},
 	)
 	return s, nil

@@ -75,12 +75,15 @@ type variable struct{ Name, Value string }
 
 // handover is what an application needs to know, under the names that both files use.
 func (s *Surface) handover(p registry.SecurityProfile, secret string) []variable {
-	authorize, token := paths(p.Settings.Kind)
+	a := s.applicationByHand(p, "")
 	all := []variable{{"CLIENT_ID", s.Namespace.ClientID(p.Client)}, {"CLIENT_SECRET", secret}}
-	if p.Settings.Kind == registry.Service {
-		return append(all, variable{"TOKEN_URL", s.Issuer + token}) // no user is sent anywhere
+	switch p.Settings.Kind { // no user is sent anywhere by these
+	case registry.Service:
+		return append(all, variable{"TOKEN_URL", a.tokenURL()})
+	case registry.Device:
+		return append(all, variable{"DEVICE_AUTHORIZATION_URL", s.Issuer + standardDevicePath}, variable{"TOKEN_URL", a.tokenURL()})
 	}
-	all = append(all, variable{"AUTHORIZATION_URL", s.Issuer + authorize}, variable{"TOKEN_URL", s.Issuer + token})
+	all = append(all, variable{"AUTHORIZATION_URL", a.authorizeURL()}, variable{"TOKEN_URL", a.tokenURL()})
 	if len(p.ReturnURLs) > 0 {
 		all = append(all, variable{"RETURN_URL", p.ReturnURLs[0].Value})
 	}

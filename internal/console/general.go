@@ -1,16 +1,12 @@
 package console
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"gatelodge/internal/audit"
 	"gatelodge/internal/registry"
-	"gatelodge/internal/store"
 	"gatelodge/internal/web"
 )
 
@@ -19,31 +15,12 @@ type generalPage struct {
 	Form     *web.Form
 	Preview  web.Consent
 	HasLogo  bool
-	Conflict *generalConflict
+	Conflict *conflict
 	Delete   *web.Form
 	Path     string
 	Created  time.Time
 	Updated  time.Time
 }
-
-// generalConflict is what was saved by somebody else while the form was open,
-// beside what was typed.
-type generalConflict struct {
-	editor
-	Rows []conflictRow
-}
-
-type conflictRow struct{ Label, Saved, Typed string }
-
-// editor says who saved last, and when.
-type editor struct {
-	Who string
-	At  time.Time
-}
-
-// saveAttempts bounds how often a save is tried again because something that does
-// not concern it was saved in between.
-const saveAttempts = 5
 
 func (s *Surface) showGeneral(w http.ResponseWriter, r *http.Request, v visit) error {
 	p, err := s.profile(r, v)
@@ -108,27 +85,16 @@ func (s *Surface) saveGeneral(w http.ResponseWriter, r *http.Request, v visit) e
 		return s.renderGeneral(w, r, v, statusOf(form), p, generalPage{Form: form}, nil)
 	}
 	by := s.Sessions.By(r, v.User, v.now)
-	for range saveAttempts {
-		if in.isSaved(p) {
-			return redirect(w, r, s.savedPath(profilePath(p), p.Version)) // pressed twice
-		}
-		if form.Get(fieldSeen) != generalMark(p) {
-			return s.conflictGeneral(w, r, v, p, form, in)
-		}
-		err = s.Store.UpdateProfile(r.Context(), v.developer.ID, p.ID, p.Version, in.text, in.logo, by)
-		switch {
-		case err == nil:
-			return redirect(w, r, s.savedPath(profilePath(p), p.Version+1))
-		case errors.Is(err, store.ErrNotFound):
-			return noProfile()
-		case !errors.Is(err, store.ErrStale):
-			return err
-		}
-		if p, err = s.profile(r, v); err != nil {
-			return err
-		}
-	}
-	return store.ErrStale
+	return s.save(w, r, v, p, saving{
+		form: form, page: tabGeneral, event: audit.ProfileChanged, mark: generalMark, judge: in.isSaved,
+		show: func(status int, p registry.SecurityProfile, c *conflict) error {
+			return s.renderGeneral(w, r, v, status, p, generalPage{Form: form, Conflict: c}, nil)
+		},
+		rows: func(p registry.SecurityProfile) []conflictRow { return in.rows(p, form.Files[fieldLogo].Name) },
+		write: func(p registry.SecurityProfile) error {
+			return s.Store.UpdateProfile(r.Context(), v.developer.ID, p.ID, p.Version, in.text, in.logo, by)
+		},
+	})
 }
 
 // isSaved reports whether p is already as the form says.
@@ -139,49 +105,21 @@ func (in profileInput) isSaved(p registry.SecurityProfile) bool {
 	return logo && in.text == registry.ProfileForm{Name: p.Name, Description: p.Description, PrivacyURL: p.PrivacyURL}
 }
 
-// conflictGeneral shows what is saved now beside what was typed. The form then
-// carries the mark of what is saved now: Save goes over it, knowingly.
-func (s *Surface) conflictGeneral(w http.ResponseWriter, r *http.Request, v visit, p registry.SecurityProfile, form *web.Form, in profileInput) error {
-	c := &generalConflict{}
-	var err error
-	if c.editor, err = s.lastEditor(r.Context(), v, p, audit.ProfileChanged); err != nil {
-		return err
-	}
+// rows are what the form says otherwise than p. A logo is told by its file's name.
+func (in profileInput) rows(p registry.SecurityProfile, file string) []conflictRow {
 	logo := map[bool]string{true: "A logo", false: "No logo"}
-	typedLogo := logo[p.Logo != registry.LogoHash{}] // the form does not touch it
+	saved := logo[p.Logo != registry.LogoHash{}]
+	typed := saved // the form does not touch it
 	switch {
 	case in.logo.PNG != nil:
-		typedLogo = "Another logo: " + form.Files[fieldLogo].Name
+		typed = "Another logo: " + file
 	case in.logo.Remove:
-		typedLogo = logo[false]
+		typed = logo[false]
 	}
-	for _, row := range []conflictRow{
-		{labelName, p.Name, in.text.Name},
-		{labelDescription, p.Description, in.text.Description},
-		{labelPrivacyURL, p.PrivacyURL, in.text.PrivacyURL},
-		{labelLogo, logo[p.Logo != registry.LogoHash{}], typedLogo},
-	} {
-		if row.Saved != row.Typed {
-			c.Rows = append(c.Rows, row)
-		}
-	}
-	form.Values.Set(fieldSeen, generalMark(p))
-	return s.renderGeneral(w, r, v, http.StatusConflict, p, generalPage{Form: form, Conflict: c}, nil)
-}
-
-// lastEditor reads from the profile's events who last made a change of that kind.
-func (s *Surface) lastEditor(ctx context.Context, v visit, p registry.SecurityProfile, kind audit.Kind) (editor, error) {
-	events, err := s.Store.ProfileEvents(ctx, p.ID, eventsShown)
-	if err != nil {
-		return editor{}, err
-	}
-	i := slices.IndexFunc(events, func(e audit.Event) bool { return e.Kind == kind })
-	if i < 0 {
-		return editor{Who: "Somebody else", At: p.UpdatedAt}, nil
-	}
-	e := editor{Who: actor(events[i]), At: events[i].At}
-	if events[i].ActorID == v.Account.ID {
-		e.Who = "You, in another window,"
-	}
-	return e, nil
+	return differing(
+		wordsRow(labelName, p.Name, in.text.Name),
+		wordsRow(labelDescription, p.Description, in.text.Description),
+		wordsRow(labelPrivacyURL, p.PrivacyURL, in.text.PrivacyURL),
+		wordsRow(labelLogo, saved, typed),
+	)
 }

@@ -133,7 +133,7 @@ func TestGeneralConflict(t *testing.T) {
 		t.Fatal(err)
 	}
 	values := url.Values{"name": {"By Ada"}, "description": {profile.Description}, "privacy_url": {profile.PrivacyURL}, "seen": {seen}}
-	page := ada.post(path, values).want(409, "This profile was changed while you were editing", "Grace saved it", "By Grace", "By Ada")
+	page := ada.post(path, values).want(409, "This was changed while you were editing", "Grace saved it", "By Grace", "By Ada")
 	page.lacks(">" + labelPrivacyURL + "</th>") // the same in both
 	if got := page.value("name"); got != "By Ada" {
 		t.Errorf("the form holds %q, want what was typed", got)

@@ -32,8 +32,14 @@ func (s *Surface) savedPath(path string, version int64) string {
 // with the profile: a moment after the version was made can only claim less than
 // is true.
 func savedFlash(r *http.Request, p registry.SecurityProfile, now time.Time) *web.Flash {
+	return savedVersion(r, p.Version, p.UpdatedAt, now)
+}
+
+// savedVersion is savedFlash for anything with versions; made is when this one was,
+// zero if that is not kept.
+func savedVersion(r *http.Request, current int64, made, now time.Time) *web.Flash {
 	version, moment, ok := strings.Cut(r.FormValue(savedParam), ".")
-	if !ok || version != strconv.FormatInt(p.Version, 10) {
+	if !ok || version != strconv.FormatInt(current, 10) {
 		return nil
 	}
 	ms, err := strconv.ParseInt(moment, 10, 64)
@@ -41,7 +47,7 @@ func savedFlash(r *http.Request, p registry.SecurityProfile, now time.Time) *web
 		return nil
 	}
 	committed := time.UnixMilli(ms)
-	if committed.Before(p.UpdatedAt.Truncate(time.Millisecond)) || committed.After(now.Add(clockSlack)) || now.Sub(committed) > savedFor {
+	if committed.Before(made.Truncate(time.Millisecond)) || committed.After(now.Add(clockSlack)) || now.Sub(committed) > savedFor {
 		return nil
 	}
 	return &web.Flash{Kind: web.Success, Title: "Saved", Detail: inEffect(committed, now)}

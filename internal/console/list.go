@@ -36,6 +36,7 @@ type listRow struct {
 	LogoURL, ClientID string
 	CreatedAt, UsedAt time.Time
 	New, IsSuspended  bool
+	Dynamic           bool // registered itself
 }
 
 // list shows the developer account's profiles, newest first. The cursor is the id
@@ -79,7 +80,7 @@ func (s *Surface) listRow(p registry.SecurityProfile, now time.Time) listRow {
 		Key: profileKey(p), Path: profilePath(p), Name: p.Name, Description: p.Description,
 		LogoURL: logoURL(p.Logo), ClientID: s.Namespace.ClientID(p.Client),
 		CreatedAt: p.CreatedAt, UsedAt: p.LastUsedAt,
-		New: now.Sub(p.CreatedAt) < newFor, IsSuspended: !p.SuspendedAt.IsZero(),
+		New: now.Sub(p.CreatedAt) < newFor, IsSuspended: !p.SuspendedAt.IsZero(), Dynamic: p.Dynamic,
 	}
 }
 

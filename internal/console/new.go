@@ -11,12 +11,13 @@ import (
 
 type newPage struct {
 	Form    *web.Form
+	Kinds   choiceGroup
 	Preview web.Consent
 	HasLogo bool
 }
 
 func (s *Surface) showNew(w http.ResponseWriter, r *http.Request, v visit) error {
-	return s.renderNew(w, r, v, http.StatusOK, web.NewForm(nil), nil)
+	return s.renderNew(w, r, v, http.StatusOK, web.NewForm(url.Values{registry.FieldKind: {registry.Web.Name()}}), nil)
 }
 
 func (s *Surface) showNewTyped(w http.ResponseWriter, r *http.Request, v visit, typed url.Values) error {
@@ -36,7 +37,10 @@ func (s *Surface) renderNew(w http.ResponseWriter, r *http.Request, v visit, sta
 	if err != nil {
 		return err
 	}
-	return s.render(w, r, v, status, "new", "Create a New Security Profile", flash, newPage{Form: form, Preview: preview})
+	return s.render(w, r, v, status, "new", "Create a New Security Profile", flash, newPage{
+		Form: form, Preview: preview,
+		Kinds: kindChoices(form, func(k registry.Kind) (words, warning string) { return k.Words(), "" }),
+	})
 }
 
 // create makes a profile with its first secret and leads to the list, where it is
@@ -50,17 +54,31 @@ func (s *Surface) create(w http.ResponseWriter, r *http.Request, v visit) error 
 	if err != nil {
 		return err
 	}
-	if !ready {
+	kind := readKind(form)
+	if !ready || !form.OK() {
 		return s.renderNew(w, r, v, statusOf(form), form, nil)
 	}
 	p, err := s.Store.CreateProfile(r.Context(), store.NewProfile{
-		DeveloperID: v.developer.ID, Form: in.text, Logo: in.logo,
+		DeveloperID: v.developer.ID, Form: in.text, Logo: in.logo, Settings: registry.DefaultSettings(kind),
 		Secret: registry.NewClientSecret(s.Namespace),
 	}, s.Sessions.By(r, v.User, v.now))
 	if err != nil {
 		return err
 	}
 	return redirect(w, r, listPath+"?"+url.Values{createdParam: {profileKey(p)}}.Encode())
+}
+
+// readKind takes the kind out of the form. Programs that fill it in need not know
+// that there are kinds.
+func readKind(form *web.Form) registry.Kind {
+	if !form.Values.Has(registry.FieldKind) {
+		form.Values.Set(registry.FieldKind, registry.Web.Name())
+	}
+	kind, ok := registry.ParseKind(form.Get(registry.FieldKind))
+	if !ok {
+		form.Fail(registry.FieldKind, "Choose one of the kinds below.")
+	}
+	return kind
 }
 
 // statusOf is the status of a form that is shown again: 422 when something is

@@ -47,7 +47,7 @@ func (s *Surface) pastedCode(w http.ResponseWriter, r *http.Request, v visit) er
 		form.Fail(fieldAddress, problem)
 		return s.renderWebSettings(w, r, v, http.StatusUnprocessableEntity, page, nil)
 	}
-	page.Pasted.Exchange = s.exchangeCommand(p, found.ReturnURL, shellQuote("code="+found.Code))
+	page.Pasted.Exchange = s.applicationByHand(p, found.ReturnURL).exchange().with(varCode, found.Code).curl()
 	page.Pasted.State = found.State
 	return s.renderWebSettings(w, r, v, http.StatusOK, page, nil)
 }

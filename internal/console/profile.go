@@ -15,6 +15,7 @@ import (
 type head struct {
 	Name, LogoURL string
 	Suspended     bool
+	Dynamic       bool // the application registered itself
 	Tabs          []web.Tab
 }
 
@@ -23,16 +24,20 @@ type tab string
 const (
 	tabGeneral     tab = ""
 	tabWebSettings tab = "/web-settings"
+	tabDevices     tab = "/devices"
 	tabSettings    tab = "/settings"
+	tabScopes      tab = "/scopes"
+	tabLoginButton tab = "/login-button"
+	tabRun         tab = "/run"
 	tabActivity    tab = "/activity"
 )
 
 func newHead(p registry.SecurityProfile, current tab) head {
-	h := head{Name: p.Name, LogoURL: logoURL(p.Logo), Suspended: !p.SuspendedAt.IsZero()}
+	h := head{Name: p.Name, LogoURL: logoURL(p.Logo), Suspended: !p.SuspendedAt.IsZero(), Dynamic: p.Dynamic}
 	for _, t := range []struct {
 		tab  tab
 		text string
-	}{{tabGeneral, "General"}, {tabWebSettings, "Web Settings"}, {tabSettings, "Settings"}, {tabActivity, "Activity"}} {
+	}{{tabGeneral, "General"}, {tabWebSettings, "Web Settings"}, {tabDevices, "TVs and Other Devices"}, {tabSettings, "Settings"}, {tabScopes, "Scopes"}, {tabLoginButton, "Login button"}, {tabRun, "Try it"}, {tabActivity, "Activity"}} {
 		h.Tabs = append(h.Tabs, web.Tab{Text: t.text, URL: profilePath(p) + string(t.tab), Current: t.tab == current})
 	}
 	return h
@@ -40,7 +45,7 @@ func newHead(p registry.SecurityProfile, current tab) head {
 
 func profileKey(p registry.SecurityProfile) string { return hex.EncodeToString(p.Application[:]) }
 
-func profilePath(p registry.SecurityProfile) string { return "/console/profiles/" + profileKey(p) }
+func profilePath(p registry.SecurityProfile) string { return p.Application.ConsolePath() }
 
 func webSettingsPath(p registry.SecurityProfile) string {
 	return profilePath(p) + string(tabWebSettings)

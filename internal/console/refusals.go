@@ -18,19 +18,22 @@ const recently = 24 * time.Hour
 // refusalView is a refusal as the profile's owner reads it.
 type refusalView struct {
 	audit.Refusal
-	// Compared shows the return URL that was sent against the allowed one that is
-	// most like it now.
+	// Compared shows the return URL or origin that was sent against the allowed one
+	// that is most like it now.
 	Compared *registry.ReturnURLMismatch
 	// AllowedNow: the value has been allowed since.
 	AllowedNow bool
-	// AddURL leads to the edit form with the value filled in.
-	AddURL string
+	// AddURL leads to the edit form with the value filled in, Add says so.
+	AddURL, Add string
 }
 
 func newRefusalView(p registry.SecurityProfile, refusal audit.Refusal) refusalView {
 	view := refusalView{Refusal: refusal}
 	if refusal.Sent == "" {
 		return view
+	}
+	if refusal.Code == audit.OriginNotAllowed {
+		return view.ofOrigin(p)
 	}
 	if u, err := url.Parse(refusal.Sent); err != nil || u.Scheme == "" || u.Host == "" && !(p.Settings.Kind == registry.Native && u.Path != "") {
 		return view // no return URL
@@ -44,13 +47,35 @@ func newRefusalView(p registry.SecurityProfile, refusal audit.Refusal) refusalVi
 	if mismatch.Nearest != "" {
 		view.Compared = mismatch
 	}
-	view.AddURL = addPath(p, refusal.Sent)
+	view.AddURL, view.Add = addPath(p, refusal.Sent), "Add the URL that was sent"
 	return view
 }
 
-// addPath leads to the edit form with a value filled in that is not saved.
+// ofOrigin is the view of a refusal whose Sent is a page's origin.
+func (view refusalView) ofOrigin(p registry.SecurityProfile) refusalView {
+	_, _, err := registry.MatchRelay("", p.Origins, registry.RelayURL("", view.Sent))
+	mismatch, ok := errors.AsType[*registry.OriginMismatch](err)
+	if !ok {
+		view.AllowedNow = true
+		return view
+	}
+	if mismatch.Nearest != "" {
+		view.Compared = &registry.ReturnURLMismatch{SentParts: mismatch.SentParts, NearestParts: mismatch.NearestParts}
+	}
+	if mismatch.Sent != "null" {
+		view.AddURL, view.Add = addOriginPath(p, view.Sent), "Add the origin that was sent"
+	}
+	return view
+}
+
+// addPath leads to the edit form with a return URL filled in that is not saved, and
+// addOriginPath with an origin.
 func addPath(p registry.SecurityProfile, value string) string {
 	return webSettingsPath(p) + "?" + url.Values{editParam: {"1"}, addParam: {value}}.Encode()
+}
+
+func addOriginPath(p registry.SecurityProfile, value string) string {
+	return webSettingsPath(p) + "?" + url.Values{editParam: {"1"}, addOriginParam: {value}}.Encode()
 }
 
 // refusalNotice puts the newest refusal on Web Settings, where its cause is mended.
@@ -70,7 +95,7 @@ func refusalNotice(p registry.SecurityProfile, refusals []audit.Refusal, now tim
 	}
 	if view.AddURL != "" {
 		notice.Detail = fmt.Sprintf("It sent %s. %s", clip(view.Sent), cmp.Or(view.Words, "It is not one of the allowed return URLs."))
-		notice.Links = append(notice.Links, web.Link{Text: "Add the URL that was sent", URL: view.AddURL})
+		notice.Links = append(notice.Links, web.Link{Text: view.Add, URL: view.AddURL})
 	}
 	return notice
 }

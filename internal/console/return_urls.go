@@ -2,7 +2,6 @@ package console
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,11 +11,10 @@ import (
 
 	"gatelodge/internal/audit"
 	"gatelodge/internal/registry"
-	"gatelodge/internal/store"
 	"gatelodge/internal/web"
 )
 
-// urlList is one of the two lists of the form: the names of its numbered fields.
+// urlList is a list of addresses in a form: the names of its numbered fields.
 type urlList struct {
 	Value, Note string
 	Most        int
@@ -30,15 +28,28 @@ var (
 type webSettingsForm struct {
 	Head     head
 	Path     string
-	Back     string
 	Form     *web.Form
-	Conflict *webSettingsConflict
-	// Added is the row of Allowed Return URLs that a link filled in, -1 for none.
-	Added int
+	Conflict *conflict
+	// Added is the row that a link filled in.
+	Added addedRow
 	Lists []listView
 }
 
-// listView is one of the two lists as the form shows it.
+// addedRow is a row of one of the lists, the zero value none.
+type addedRow struct {
+	list string
+	row  int
+}
+
+// of is the row if it is the list's, or else -1.
+func (a addedRow) of(l urlList) int {
+	if a.list != l.Value {
+		return -1
+	}
+	return a.row
+}
+
+// listView is such a list as the form shows it.
 type listView struct {
 	urlList
 	Form            *web.Form
@@ -49,24 +60,6 @@ type listView struct {
 	Placeholder     string
 	Error           string
 	Added           int
-}
-
-// webSettingsConflict is what was saved by somebody else while the form was open,
-// beside what was typed.
-type webSettingsConflict struct {
-	editor
-	Lists []conflictList
-}
-
-type conflictList struct {
-	Title        string
-	Saved, Typed []conflictEntry
-}
-
-// conflictEntry is one address; Only says that the other side does not have it so.
-type conflictEntry struct {
-	Value, Note string
-	Only        bool
 }
 
 func webSettingsMark(p registry.SecurityProfile) string {
@@ -152,26 +145,35 @@ func formOfWebSettings(p registry.SecurityProfile) *web.Form {
 // showWebSettingsForm opens the form. A link from a refusal brings the value that
 // was sent; it is filled into a row of its own and saved by nobody but the person.
 func (s *Surface) showWebSettingsForm(w http.ResponseWriter, r *http.Request, v visit, p registry.SecurityProfile) error {
-	page := webSettingsForm{Form: formOfWebSettings(p), Added: -1}
-	value := r.FormValue(addParam)
-	allowed := slices.ContainsFunc(p.ReturnURLs, func(u registry.ReturnURL) bool { return u.Value == value })
-	if value == "" || len(value) > registry.ReturnURLMaxBytes {
-		return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, page, nil)
+	page := webSettingsForm{Form: formOfWebSettings(p)}
+	returnURL, origin := r.FormValue(addParam), r.FormValue(addOriginParam)
+	var flash *web.Flash
+	switch {
+	case returnURL != "" && len(returnURL) <= registry.ReturnURLMaxBytes:
+		_, problem := registry.ParseReturnURL(p.Settings.Kind, returnURL)
+		flash = page.add(returnURLList, p.ReturnURLs, "A return URL", returnURL, "Save it only if it is an address of your own: codes are sent there.", problem)
+	case origin != "" && len(origin) <= registry.OriginMaxBytes:
+		_, problem := registry.ParseAllowedOrigin(origin)
+		flash = page.add(originList, asURLs(p.Origins), "An origin", origin, "Save it only if the pages there are your own: they get the users’ tokens.", problem)
 	}
-	if allowed {
-		return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, page, &web.Flash{
-			Kind: web.Info, Title: "This return URL is allowed already", Detail: value,
-		})
+	return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, page, flash)
+}
+
+// add fills in a value that came with a link, unless it is saved already, and says so.
+func (f *webSettingsForm) add(l urlList, saved []registry.ReturnURL, what, value, caution string, problem *registry.URLProblem) *web.Flash {
+	if slices.ContainsFunc(saved, func(u registry.ReturnURL) bool { return u.Value == value }) {
+		_, noun, _ := strings.Cut(what, " ")
+		return &web.Flash{Kind: web.Info, Title: "This " + noun + " is allowed already", Detail: value}
 	}
-	page.Added = len(p.ReturnURLs)
-	returnURLList.fill(page.Form.Values, page.Added, value, "")
-	if _, problem := registry.ParseReturnURL(p.Settings.Kind, value); problem != nil {
-		page.Form.Suggest(returnURLList.ValueField(page.Added), problem.Message, problem.Suggestion)
+	f.Added = addedRow{l.Value, len(saved)}
+	l.fill(f.Form.Values, f.Added.row, value, "")
+	if problem != nil {
+		f.Form.Suggest(l.ValueField(f.Added.row), problem.Message, problem.Suggestion)
 	}
-	return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, page, &web.Flash{
-		Kind: web.Warning, Title: "A return URL was filled in, and is not saved yet",
-		Detail: "It comes from a refused request. Save it only if it is an address of your own: codes are sent there.",
-	})
+	return &web.Flash{
+		Kind: web.Warning, Title: what + " was filled in, and is not saved yet",
+		Detail: "It comes from a refused request. " + caution,
+	}
 }
 
 func (s *Surface) showWebSettingsTyped(w http.ResponseWriter, r *http.Request, v visit, typed url.Values) error {
@@ -182,24 +184,24 @@ func (s *Surface) showWebSettingsTyped(w http.ResponseWriter, r *http.Request, v
 	if typed == nil {
 		return redirect(w, r, webSettingsPath(p)+"?"+editParam+"=1")
 	}
-	return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, webSettingsForm{Form: web.NewForm(typed), Added: -1}, typedFlash)
+	return s.renderWebSettingsForm(w, r, v, http.StatusOK, p, webSettingsForm{Form: web.NewForm(typed)}, typedFlash)
 }
 
 func (s *Surface) renderWebSettingsForm(w http.ResponseWriter, r *http.Request, v visit, status int, p registry.SecurityProfile, page webSettingsForm, flash *web.Flash) error {
-	page.Head, page.Path, page.Back = newHead(p, tabWebSettings), webSettingsPath(p), webSettingsPath(p)
-	rule, check := "Where the browser goes once the user has decided. An https address of your own, or https://localhost if you have none; http only for localhost, 127.0.0.1 and [::1]. Requests must name exactly one of these, character by character.", "return-url"
+	page.Head, page.Path = newHead(p, tabWebSettings), webSettingsPath(p)
+	rule := "Where the browser goes once the user has decided. An https address of your own, or https://localhost if you have none; http only for localhost, 127.0.0.1 and [::1]. Requests must name exactly one of these, character by character."
 	if p.Settings.Kind == registry.Native {
-		rule, check = "Where the browser goes once the user has decided: http://127.0.0.1/callback, on whatever port the app listens; a scheme of the app’s own, such as com.example.app:/callback, which is a domain name of yours turned around; or an https address that the system opens the app for. Requests must name exactly one of these; only the port may differ, and only with http.", "native-return-url"
+		rule = "Where the browser goes once the user has decided: http://127.0.0.1/callback, on whatever port the app listens; a scheme of the app’s own, such as com.example.app:/callback, which is a domain name of yours turned around; or an https address that the system opens the app for. Requests must name exactly one of these; only the port may differ, and only with http."
 	}
 	page.Lists = []listView{
 		{
-			urlList: returnURLList, Form: page.Form, Title: labelReturnURLs, Singular: "return URL", Short: "URL", Check: check, Another: "Add another",
-			Placeholder: "https://localhost", Added: page.Added,
+			urlList: returnURLList, Form: page.Form, Title: labelReturnURLs, Singular: "return URL", Short: "URL", Check: returnURLCheck(p.Settings.Kind), Another: "Add another",
+			Placeholder: "https://localhost", Added: page.Added.of(returnURLList),
 			Rule: rule,
 		},
 		{
 			urlList: originList, Form: page.Form, Title: labelOrigins, Singular: "origin", Short: "origin", Check: "origin", Another: "Add another origin",
-			Placeholder: "https://www.example.com", Added: -1,
+			Placeholder: "https://www.example.com", Added: page.Added.of(originList),
 			Rule: "Only for applications that run in the browser: scheme, host and port of the pages that call from there, without a path.",
 		},
 	}
@@ -209,6 +211,14 @@ func (s *Surface) renderWebSettingsForm(w http.ResponseWriter, r *http.Request, 
 		}
 	}
 	return s.render(w, r, v, status, "web_settings_edit", "Edit Web Settings · "+p.Name, flash, page)
+}
+
+// returnURLCheck names the check that runs while one types.
+func returnURLCheck(k registry.Kind) string {
+	if k == registry.Native {
+		return "native-return-url"
+	}
+	return "return-url"
 }
 
 // saveWebSettings judges the two lists and replaces what was saved, unless somebody
@@ -222,47 +232,41 @@ func (s *Surface) saveWebSettings(w http.ResponseWriter, r *http.Request, v visi
 	if err != nil {
 		return err
 	}
-	if pressedRowButton(form) || form.TakeSuggestion() {
-		return s.renderWebSettingsForm(w, r, v, statusOf(form), p, webSettingsForm{Form: form, Added: -1}, nil)
+	if pressedRowButton(form, returnURLList, originList) || form.TakeSuggestion() {
+		return s.renderWebSettingsForm(w, r, v, statusOf(form), p, webSettingsForm{Form: form}, nil)
 	}
 	by := s.Sessions.By(r, v.User, v.now)
-	for range saveAttempts {
-		// Judged at each attempt: the kind may have been changed in between.
-		urls, problems := registry.ParseReturnURLs(p.Settings.Kind, returnURLList.rows(form))
-		returnURLList.fail(form, problems)
-		origins, problems := registry.ParseAllowedOrigins(asOrigins(originList.rows(form)))
-		originList.fail(form, problems)
-		if !form.OK() {
-			return s.renderWebSettingsForm(w, r, v, http.StatusUnprocessableEntity, p, webSettingsForm{Form: form, Added: -1}, nil)
-		}
-		if slices.Equal(urls, p.ReturnURLs) && slices.Equal(origins, p.Origins) {
-			return redirect(w, r, s.savedPath(webSettingsPath(p), p.Version)) // pressed twice
-		}
-		if form.Get(fieldSeen) != webSettingsMark(p) {
-			return s.conflictWebSettings(w, r, v, p, form, urls, origins)
-		}
-		err = s.Store.SaveWebSettings(r.Context(), v.developer.ID, p.ID, p.Version, origins, urls, by)
-		switch {
-		case err == nil:
-			return redirect(w, r, s.savedPath(webSettingsPath(p), p.Version+1))
-		case errors.Is(err, store.ErrNotFound):
-			return noProfile()
-		case !errors.Is(err, store.ErrStale):
-			return err
-		}
-		if p, err = s.profile(r, v); err != nil {
-			return err
-		}
-	}
-	return store.ErrStale
+	var urls []registry.ReturnURL
+	var origins []registry.AllowedOrigin
+	return s.save(w, r, v, p, saving{
+		form: form, page: tabWebSettings, event: audit.WebSettingsChanged, mark: webSettingsMark,
+		judge: func(p registry.SecurityProfile) bool {
+			// The kind may have been changed in between.
+			var problems registry.FieldErrors
+			urls, problems = registry.ParseReturnURLs(p.Settings.Kind, returnURLList.rows(form))
+			returnURLList.fail(form, problems)
+			origins, problems = registry.ParseAllowedOrigins(asOrigins(originList.rows(form)))
+			originList.fail(form, problems)
+			return slices.Equal(urls, p.ReturnURLs) && slices.Equal(origins, p.Origins)
+		},
+		show: func(status int, p registry.SecurityProfile, c *conflict) error {
+			return s.renderWebSettingsForm(w, r, v, status, p, webSettingsForm{Form: form, Conflict: c}, nil)
+		},
+		rows: func(p registry.SecurityProfile) []conflictRow {
+			return differing(urlsRow(labelReturnURLs, p.ReturnURLs, urls), urlsRow(labelOrigins, asURLs(p.Origins), asURLs(origins)))
+		},
+		write: func(p registry.SecurityProfile) error {
+			return s.Store.SaveWebSettings(r.Context(), v.developer.ID, p.ID, p.Version, origins, urls, by)
+		},
+	})
 }
 
 // pressedRowButton carries out "Add another" and "Remove" without JavaScript.
-func pressedRowButton(form *web.Form) bool {
+func pressedRowButton(form *web.Form, lists ...urlList) bool {
 	add, remove := form.Values.Get("add"), form.Values.Get("remove")
 	form.Values.Del("add")
 	form.Values.Del("remove")
-	for _, l := range []urlList{returnURLList, originList} {
+	for _, l := range lists {
 		if add == l.Value {
 			l.add(form)
 		}
@@ -285,31 +289,4 @@ func asURLs(origins []registry.AllowedOrigin) []registry.ReturnURL {
 		urls[i] = registry.ReturnURL(o)
 	}
 	return urls
-}
-
-func (s *Surface) conflictWebSettings(w http.ResponseWriter, r *http.Request, v visit, p registry.SecurityProfile, form *web.Form, urls []registry.ReturnURL, origins []registry.AllowedOrigin) error {
-	c := &webSettingsConflict{}
-	var err error
-	if c.editor, err = s.lastEditor(r.Context(), v, p, audit.WebSettingsChanged); err != nil {
-		return err
-	}
-	for _, l := range []struct {
-		title        string
-		saved, typed []registry.ReturnURL
-	}{{labelReturnURLs, p.ReturnURLs, urls}, {labelOrigins, asURLs(p.Origins), asURLs(origins)}} {
-		if !slices.Equal(l.saved, l.typed) {
-			c.Lists = append(c.Lists, conflictList{l.title, entries(l.saved, l.typed), entries(l.typed, l.saved)})
-		}
-	}
-	form.Values.Set(fieldSeen, webSettingsMark(p))
-	return s.renderWebSettingsForm(w, r, v, http.StatusConflict, p, webSettingsForm{Form: form, Conflict: c, Added: -1}, nil)
-}
-
-// entries marks what of list is not in other.
-func entries(list, other []registry.ReturnURL) []conflictEntry {
-	all := make([]conflictEntry, len(list))
-	for i, u := range list {
-		all[i] = conflictEntry{u.Value, u.Note, !slices.Contains(other, u)}
-	}
-	return all
 }

@@ -10,6 +10,9 @@ const (
 	listPath     = "/console"
 	registerPath = "/console/register"
 	newPath      = "/console/profiles/new"
+
+	scopesPath   = "/console/operator/scopes"
+	newScopePath = scopesPath + "/new"
 )
 
 type route struct {
@@ -27,6 +30,7 @@ func (s *Surface) Routes(mux *http.ServeMux) {
 func (s *Surface) routes() []route {
 	const profile = "/console/profiles/{id}"
 	const secret = profile + "/secrets/{secret}"
+	const scope = scopesPath + "/{number}"
 	toSettings := s.page(s.toWebSettings)
 	return []route{
 		{"GET " + listPath, s.page(s.list)},
@@ -58,10 +62,32 @@ func (s *Surface) routes() []route {
 		{"GET " + secret + "/end", s.page(s.showEndSecret)},
 		{"POST " + secret + "/end", s.page(s.endSecret)},
 
+		{"GET " + profile + "/devices", s.page(s.showDevices)},
+		{"POST " + profile + "/devices", s.form(s.addDevice, s.showDevicesTyped)},
+		{"GET " + profile + "/devices/{device}/remove", s.page(s.showRemoveDevice)},
+		{"POST " + profile + "/devices/{device}/remove", s.page(s.removeDevice)},
+
 		{"GET " + profile + "/settings", s.page(s.showSettings)},
 		{"POST " + profile + "/settings", s.form(s.saveSettings, s.showSettingsTyped)},
 
+		{"GET " + profile + "/scopes", s.page(s.showProfileScopes)},
+		{"GET " + profile + "/login-button", s.page(s.loginButton)},
+		{"GET " + profile + "/run", s.page(s.showRun)},
+		{"POST " + profile + "/run", s.form(s.startRun, s.showRunTyped)},
+		{"GET " + profile + "/run/return", s.Kit.Browser(s.Sessions.Require(s.runReturn))},
+		{"POST " + profile + "/run/return", s.page(s.stepRun)},
+
 		{"GET " + profile + "/activity", s.page(s.activity)},
+
+		{"GET " + scopesPath, s.operatorPage(s.listScopes)},
+		{"GET " + newScopePath, s.operatorPage(s.showNewScope)},
+		{"POST " + newScopePath, s.operatorForm(s.createScope, s.showNewScopeTyped)},
+		{"GET " + scope, s.operatorPage(s.showScope)},
+		{"POST " + scope, s.operatorForm(s.saveScope, s.showScopeTyped)},
+		{"GET " + scope + "/profiles", s.operatorPage(s.toScope)},
+		{"POST " + scope + "/profiles", s.operatorPage(s.changeHolders)},
+		{"GET " + scope + "/retire", s.operatorPage(s.toScope)},
+		{"POST " + scope + "/retire", s.operatorPage(s.retireScope)},
 
 		{"GET /logos/{file}", s.Kit.Browser(s.logo)},
 	}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"net/http"
@@ -24,25 +25,25 @@ type secretView struct {
 	Live                         bool
 }
 
-// secretViews lists a profile's secrets: the newest that has no end first, since
-// it is the one to use.
-func secretViews(p registry.SecurityProfile, now time.Time) []secretView {
-	secrets := slices.Clone(p.Secrets)
-	slices.SortStableFunc(secrets, func(a, b registry.ClientSecret) int {
-		rank := func(c registry.ClientSecret) int {
-			switch {
-			case c.ExpiresAt.IsZero():
-				return 0
-			case c.Live(now):
-				return 1
-			}
-			return 2
+// byUse orders secrets: the newest that has no end first, since it is the one to use.
+func byUse(secrets []registry.ClientSecret, now time.Time) []registry.ClientSecret {
+	rank := func(c registry.ClientSecret) int {
+		switch {
+		case c.ExpiresAt.IsZero():
+			return 0
+		case c.Live(now):
+			return 1
 		}
-		if d := rank(a) - rank(b); d != 0 {
-			return d
-		}
-		return b.CreatedAt.Compare(a.CreatedAt)
+		return 2
+	}
+	return slices.SortedStableFunc(slices.Values(secrets), func(a, b registry.ClientSecret) int {
+		return cmp.Or(rank(a)-rank(b), b.CreatedAt.Compare(a.CreatedAt))
 	})
+}
+
+// secretViews lists a profile's secrets.
+func secretViews(p registry.SecurityProfile, now time.Time) []secretView {
+	secrets := byUse(p.Secrets, now)
 	views := make([]secretView, len(secrets))
 	for i, c := range secrets {
 		path := profilePath(p) + "/secrets/" + strconv.FormatInt(c.ID, 10)

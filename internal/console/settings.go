@@ -1,58 +1,90 @@
 package console
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"gatelodge/internal/audit"
 	"gatelodge/internal/registry"
-	"gatelodge/internal/store"
 	"gatelodge/internal/web"
 )
 
 const (
-	labelKind       = "Kind of application"
-	labelIDTokenAlg = "ID token signature"
+	labelKind        = "Kind of application"
+	labelAuth        = "Authentication"
+	labelJWKS        = "Key set"
+	labelJWKSURI     = "Address of the key set"
+	labelIDTokenAlg  = "ID token signature"
+	labelTokenFormat = "Access token format"
+	labelImplicit    = "Implicit grant"
+	labelDPoP        = "Require proof of possession"
+	labelPAR         = "Require pushed requests"
+	labelBackChannel = "Back-channel logout address"
+	labelPostLogout  = "Post-logout URLs"
 )
 
-type settingsPage struct {
-	Head     head
-	Path     string
-	Form     *web.Form
-	Conflict *settingsConflict
-	Groups   []choiceGroup
-}
+var postLogoutList = urlList{registry.FieldPostLogoutURLs, "post_logout_urls_note", registry.MaxPostLogoutURLs}
 
-// settingsConflict is what was saved by somebody else while the form was open,
-// beside what was chosen.
-type settingsConflict struct {
-	editor
-	Rows []conflictRow
-}
-
-// choiceGroup is one question with everything that can be answered.
-type choiceGroup struct {
-	Name, Label, Rule, Error string
-	Choices                  []choiceView
-}
-
-// choiceView is an answer with the sentence that explains it. Warning is shown
-// while it is chosen, and empty for what is saved already.
-type choiceView struct {
-	Value, Label, Words, Warning string
-	Chosen                       bool
-}
+// on is the value of a box that is ticked.
+const on = "yes"
 
 func settingsMark(p registry.SecurityProfile) string {
-	return mark(p.Settings.Kind.Name(), p.Settings.IDTokenAlg)
+	var all []string
+	values := formOfSettings(p)
+	for _, name := range settingsFields {
+		all = append(all, values.Get(name))
+	}
+	for _, u := range p.PostLogoutURLs {
+		all = append(all, u.Value, u.Note)
+	}
+	return mark(all...)
 }
 
-func formOfSettings(p registry.SecurityProfile) *web.Form {
-	return web.NewForm(url.Values{
-		registry.FieldKind: {p.Settings.Kind.Name()}, registry.FieldIDTokenAlg: {p.Settings.IDTokenAlg},
-		fieldSeen: {settingsMark(p)},
-	})
+// settingsFields are the form's fields that hold one value.
+var settingsFields = []string{
+	registry.FieldKind, registry.FieldAuth, registry.FieldJWKS, registry.FieldJWKSURI, registry.FieldIDTokenAlg, registry.FieldTokenFormat,
+	registry.FieldImplicit, registry.FieldRequireDPoP, registry.FieldRequirePAR, registry.FieldBackChannelLogoutURI,
+}
+
+// formOfSettings are the values of the form as it shows what is saved.
+func formOfSettings(p registry.SecurityProfile) url.Values {
+	f := registry.FormOfSettings(p.Settings, p.PostLogoutURLs)
+	values := url.Values{
+		registry.FieldKind: {f.Kind}, registry.FieldAuth: {f.Auth}, registry.FieldJWKS: {f.JWKS}, registry.FieldJWKSURI: {f.JWKSURI},
+		registry.FieldIDTokenAlg: {f.IDTokenAlg}, registry.FieldTokenFormat: {f.TokenFormat}, registry.FieldBackChannelLogoutURI: {f.BackChannelLogoutURI},
+	}
+	for name, ticked := range map[string]bool{registry.FieldImplicit: f.Implicit, registry.FieldRequireDPoP: f.RequireDPoP, registry.FieldRequirePAR: f.RequirePAR} {
+		if ticked {
+			values.Set(name, on)
+		}
+	}
+	for i, u := range f.PostLogoutURLs {
+		postLogoutList.fill(values, i, u.Value, u.Note)
+	}
+	return values
+}
+
+// readSettings takes out of a form what was chosen and typed. Choices that were not on
+// the page are as they are saved: the format of tokens is asked of APIs only.
+func readSettings(form *web.Form, p registry.SecurityProfile) registry.SettingsForm {
+	saved := formOfSettings(p)
+	choice := func(name string) string {
+		if !form.Values.Has(name) {
+			return saved.Get(name)
+		}
+		return form.Get(name)
+	}
+	return registry.SettingsForm{
+		Kind: form.Get(registry.FieldKind), Auth: choice(registry.FieldAuth),
+		IDTokenAlg: choice(registry.FieldIDTokenAlg), TokenFormat: choice(registry.FieldTokenFormat),
+		JWKS: form.Values.Get(registry.FieldJWKS), JWKSURI: form.Get(registry.FieldJWKSURI),
+		BackChannelLogoutURI: form.Get(registry.FieldBackChannelLogoutURI),
+		Implicit:             form.Get(registry.FieldImplicit) == on,
+		RequireDPoP:          form.Get(registry.FieldRequireDPoP) == on,
+		RequirePAR:           form.Get(registry.FieldRequirePAR) == on,
+		PostLogoutURLs:       postLogoutList.rows(form),
+	}
 }
 
 func (s *Surface) showSettings(w http.ResponseWriter, r *http.Request, v visit) error {
@@ -60,7 +92,9 @@ func (s *Surface) showSettings(w http.ResponseWriter, r *http.Request, v visit) 
 	if err != nil {
 		return err
 	}
-	return s.renderSettings(w, r, v, http.StatusOK, p, settingsPage{Form: formOfSettings(p)}, savedFlash(r, p, v.now))
+	values := formOfSettings(p)
+	values.Set(fieldSeen, settingsMark(p))
+	return s.renderSettings(w, r, v, http.StatusOK, p, settingsPage{Form: web.NewForm(values)}, savedFlash(r, p, v.now))
 }
 
 func (s *Surface) showSettingsTyped(w http.ResponseWriter, r *http.Request, v visit, typed url.Values) error {
@@ -74,54 +108,6 @@ func (s *Surface) showSettingsTyped(w http.ResponseWriter, r *http.Request, v vi
 	return s.renderSettings(w, r, v, http.StatusOK, p, settingsPage{Form: web.NewForm(typed)}, typedFlash)
 }
 
-// renderSettings shows the page of p; page brings what is not p's.
-func (s *Surface) renderSettings(w http.ResponseWriter, r *http.Request, v visit, status int, p registry.SecurityProfile, page settingsPage, flash *web.Flash) error {
-	page.Head, page.Path = newHead(p, tabSettings), settingsPath(p)
-	kinds := choiceGroup{Name: registry.FieldKind, Label: labelKind, Rule: "It decides what the application may ask for and how it proves itself."}
-	for _, k := range registry.Kinds() {
-		kinds.Choices = append(kinds.Choices, choiceView{
-			Value: k.Name(), Label: k.Label(), Words: k.Words(), Warning: kindWarning(p.Settings.Kind, k),
-		})
-	}
-	algorithms := choiceGroup{Name: registry.FieldIDTokenAlg, Label: labelIDTokenAlg, Rule: "Only for applications that ask for the scope openid. The keys are published at " + s.Issuer + "/oauth2/jwks."}
-	for _, alg := range registry.IDTokenAlgs() {
-		algorithms.Choices = append(algorithms.Choices, choiceView{Value: alg, Label: alg, Words: algorithmWords(alg)})
-	}
-	page.Groups = []choiceGroup{kinds, algorithms}
-	for i, g := range page.Groups {
-		if e, ok := page.Form.Err(g.Name); ok {
-			page.Groups[i].Error = e.Message
-		}
-		for j, c := range g.Choices {
-			g.Choices[j].Chosen = page.Form.Get(g.Name) == c.Value
-		}
-	}
-	return s.render(w, r, v, status, "settings", "Settings · "+p.Name, flash, page)
-}
-
-func algorithmWords(alg string) string {
-	if alg == registry.DefaultIDTokenAlg {
-		return "An RSA signature, which every OpenID Connect library can check. The right one if nothing speaks against it."
-	}
-	return "An ECDSA signature on P-256. It is shorter and no weaker; choose it if your library can check it."
-}
-
-// kindWarning says what a change of kind means for an application that runs
-// already, above all for its secret.
-func kindWarning(from, to registry.Kind) string {
-	switch {
-	case to == from:
-		return ""
-	case to == registry.Service:
-		return "Users can no longer be sent to this application: authorization requests and refresh tokens are refused from then on. Its secret is then all that it has."
-	case to.Public() && !from.Public():
-		return "The secret is then no longer needed on /oauth2/token: PKCE takes its place. The existing secrets stay good: end them under Web Settings once nothing uses them, and never put one into a page or an app. Tokens for the application alone (client credentials) are refused."
-	case from.Public() && to == registry.Web:
-		return "The application then needs its secret to get refresh tokens."
-	}
-	return ""
-}
-
 // saveSettings saves what was chosen, unless somebody else saved something else
 // since the form was opened.
 func (s *Surface) saveSettings(w http.ResponseWriter, r *http.Request, v visit) error {
@@ -133,57 +119,59 @@ func (s *Surface) saveSettings(w http.ResponseWriter, r *http.Request, v visit) 
 	if err != nil {
 		return err
 	}
-	by := s.Sessions.By(r, v.User, v.now)
-	for range saveAttempts {
-		// Judged at each attempt: the return URLs may have been changed in between.
-		in, problems := registry.ParseSettings(form.Get(registry.FieldKind), form.Get(registry.FieldIDTokenAlg), p.ReturnURLs)
-		if problems != nil {
-			for _, f := range problems {
-				form.Fail(f.Field, f.Message)
-			}
-			return s.renderSettings(w, r, v, http.StatusUnprocessableEntity, p, settingsPage{Form: form}, nil)
-		}
-		saved := p.Settings
-		saved.Kind, saved.IDTokenAlg = in.Kind, in.IDTokenAlg // the rest is not of this form
-		in = saved
-		if in == p.Settings {
-			return redirect(w, r, s.savedPath(settingsPath(p), p.Version)) // pressed twice
-		}
-		if form.Get(fieldSeen) != settingsMark(p) {
-			return s.conflictSettings(w, r, v, p, form, in)
-		}
-		err = s.Store.SaveSettings(r.Context(), v.developer.ID, p.ID, p.Version, in, p.PostLogoutURLs, by)
-		switch {
-		case err == nil:
-			return redirect(w, r, s.savedPath(settingsPath(p), p.Version+1))
-		case errors.Is(err, store.ErrNotFound):
-			return noProfile()
-		case !errors.Is(err, store.ErrStale):
-			return err
-		}
-		if p, err = s.profile(r, v); err != nil {
-			return err
-		}
+	if pressedRowButton(form, postLogoutList) || form.TakeSuggestion() {
+		return s.renderSettings(w, r, v, statusOf(form), p, settingsPage{Form: form, More: true}, nil)
 	}
-	return store.ErrStale
+	by := s.Sessions.By(r, v.User, v.now)
+	var in registry.Settings
+	var postLogout []registry.ReturnURL
+	return s.save(w, r, v, p, saving{
+		form: form, page: tabSettings, event: audit.SettingsChanged, mark: settingsMark,
+		judge: func(p registry.SecurityProfile) bool {
+			// The return URLs may have been changed in between.
+			var problems registry.FieldErrors
+			in, postLogout, problems = registry.ParseSettings(readSettings(form, p), p.ReturnURLs, keyProblem)
+			postLogoutList.fail(form, problems)
+			return in == p.Settings && slices.Equal(postLogout, p.PostLogoutURLs)
+		},
+		show: func(status int, p registry.SecurityProfile, c *conflict) error {
+			return s.renderSettings(w, r, v, status, p, settingsPage{Form: form, Conflict: c}, nil)
+		},
+		rows: func(p registry.SecurityProfile) []conflictRow {
+			rows := append(settingsRows(p.Settings, in), urlsRow(labelPostLogout, p.PostLogoutURLs, postLogout))
+			return differing(rows...)
+		},
+		write: func(p registry.SecurityProfile) error {
+			return s.Store.SaveSettings(r.Context(), v.developer.ID, p.ID, p.Version, in, postLogout, by)
+		},
+	})
 }
 
-// conflictSettings shows what is saved now beside what was chosen. The form then
-// carries the mark of what is saved now: Save goes over it, knowingly.
-func (s *Surface) conflictSettings(w http.ResponseWriter, r *http.Request, v visit, p registry.SecurityProfile, form *web.Form, in registry.Settings) error {
-	editor, err := s.lastEditor(r.Context(), v, p, audit.SettingsChanged)
-	if err != nil {
-		return err
+// settingsRows are all settings of one value, in words.
+func settingsRows(saved, typed registry.Settings) []conflictRow {
+	row := func(label string, words func(registry.Settings) string) conflictRow {
+		return wordsRow(label, words(saved), words(typed))
 	}
-	c := &settingsConflict{editor: editor}
-	for _, row := range []conflictRow{
-		{labelKind, p.Settings.Kind.Label(), in.Kind.Label()},
-		{labelIDTokenAlg, p.Settings.IDTokenAlg, in.IDTokenAlg},
-	} {
-		if row.Saved != row.Typed {
-			c.Rows = append(c.Rows, row)
-		}
+	flag := func(label string, is func(registry.Settings) bool) conflictRow {
+		return row(label, func(n registry.Settings) string { return map[bool]string{true: "On", false: "Off"}[is(n)] })
 	}
-	form.Values.Set(fieldSeen, settingsMark(p))
-	return s.renderSettings(w, r, v, http.StatusConflict, p, settingsPage{Form: form, Conflict: c}, nil)
+	return []conflictRow{
+		row(labelKind, func(n registry.Settings) string { return n.Kind.Label() }),
+		row(labelAuth, func(n registry.Settings) string { return authLabel(n.Auth) }),
+		row(labelJWKS, func(n registry.Settings) string { return orNone(n.JWKS) }),
+		row(labelJWKSURI, func(n registry.Settings) string { return orNone(n.JWKSURI) }),
+		row(labelIDTokenAlg, func(n registry.Settings) string { return n.IDTokenAlg }),
+		row(labelTokenFormat, func(n registry.Settings) string { return formatLabel(n.TokenFormat) }),
+		flag(labelImplicit, func(n registry.Settings) bool { return n.Implicit }),
+		flag(labelDPoP, func(n registry.Settings) bool { return n.RequireDPoP }),
+		flag(labelPAR, func(n registry.Settings) bool { return n.RequirePAR }),
+		row(labelBackChannel, func(n registry.Settings) string { return orNone(n.BackChannelLogoutURI) }),
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "None"
+	}
+	return s
 }

@@ -1,33 +1,19 @@
 package console
 
 import (
-	"net/url"
-	"strings"
-
+	"gatelodge/internal/oauth"
 	"gatelodge/internal/registry"
 )
 
-// The paths of Login with Amazon: a client with a secret needs no PKCE there, so
-// the whole exchange can be done by hand.
-const (
-	authorizePath = "/ap/oa"
-	tokenPath     = "/auth/o2/token"
-	profileAPI    = "/user/profile"
-)
-
-// The paths of the standards: only there does a client without a secret get refresh
-// tokens.
-const (
-	standardAuthorizePath = "/oauth2/authorize"
-	standardTokenPath     = "/oauth2/token"
-)
-
-// paths are where applications of a kind send their users and their requests.
-func paths(k registry.Kind) (authorize, token string) {
-	if k == registry.Web {
-		return authorizePath, tokenPath
+// byHand is the dialect of an exchange by hand. On the paths of Login with Amazon a
+// client with a secret needs no PKCE, so it is done with less; only on the standard
+// ones does a client without a secret get refresh tokens, and assertions are no habit of
+// Login with Amazon.
+func byHand(n registry.Settings) oauth.Dialect {
+	if n.Kind == registry.Web && n.Auth == registry.AuthSecret {
+		return oauth.LoginWithAmazon
 	}
-	return standardAuthorizePath, standardTokenPath
+	return oauth.Standard
 }
 
 // tryView is "Try it": every request of the walk, finished for this profile. What a
@@ -37,86 +23,60 @@ type tryView struct {
 	ReturnURL string
 	Chosen    int
 	Others    []registry.ReturnURL
+	// PKCE is whether a verifier goes along with the code.
+	PKCE      bool
 	Verifier  string
 	Authorize string
-	Secret    string
-	Exchange  string
-	Refresh   string
-	Profile   string
-	Token     string
+	// Key is whether the application signs assertions, in the place of Secret.
+	Key      bool
+	Audience string // of those assertions
+	Secret   string
+	Exchange string
+	Refresh  string
+	Profile  string
+	Token    string
+	Pair     string
+	Poll     string
+	// Pushed and Bound are what no command of curl does in one line: requests that
+	// are pushed, and tokens bound to a key.
+	Pushed, Bound bool
 }
 
 func (s *Surface) tryIt(p registry.SecurityProfile, chosen int) tryView {
-	if p.Settings.Kind == registry.Service {
-		return tryView{Secret: readSecretCommand, Token: s.tokenCommand(p, "--data grant_type=client_credentials")}
+	returnURL := ""
+	if len(p.ReturnURLs) > 0 {
+		returnURL = p.ReturnURLs[chosen].Value
 	}
+	a := s.applicationByHand(p, returnURL)
 	t := tryView{
-		Chosen: chosen, Others: p.ReturnURLs,
-		Verifier: makeVerifierCommand, Secret: readSecretCommand, Refresh: s.refreshCommand(p),
-		Profile: command("curl", `--header "Authorization: Bearer $ACCESS_TOKEN"`, shellQuote(s.Issuer+profileAPI)),
+		Chosen: chosen, Others: p.ReturnURLs, PKCE: a.proves(), Verifier: makeVerifierCommand,
+		Key: p.Settings.Auth == registry.AuthKey, Audience: s.Issuer, Secret: readSecretCommand,
+		Pushed: p.Settings.RequirePAR, Bound: p.Settings.RequireDPoP,
 	}
-	if len(p.ReturnURLs) == 0 {
+	switch p.Settings.Kind {
+	case registry.Service:
+		a.scope = nil
+		t.Token = a.clientCredentials().curl()
+		return t
+	case registry.Device:
+		t.Pair, t.Poll = a.pair().curl(), a.poll().curl()
+	}
+	t.Refresh, t.Profile = a.refresh().curl(), a.userInfo().curl()
+	if returnURL == "" || p.Settings.Kind == registry.Device {
 		return t
 	}
-	t.ReturnURL = p.ReturnURLs[chosen].Value
-	parameters := url.Values{
-		"client_id": {s.Namespace.ClientID(p.Client)}, "redirect_uri": {t.ReturnURL},
-		"response_type": {"code"}, "scope": {previewScope}, "state": {"try-it"},
-	}
-	authorize, _ := paths(p.Settings.Kind)
-	if p.Settings.Kind.Public() {
-		parameters.Set("code_challenge_method", "S256")
-		// The challenge comes last, where the shell puts it.
-		t.Authorize = `echo ` + shellQuote(s.Issuer+authorize+"?"+parameters.Encode()+"&code_challenge=") + `"$CODE_CHALLENGE"`
+	t.ReturnURL, t.Exchange = returnURL, a.exchange().curl()
+	if t.PKCE {
+		t.Authorize = a.authorize().curl()
 	} else {
-		t.Authorize = s.Issuer + authorize + "?" + parameters.Encode()
+		t.Authorize = a.authorize().address(nil)
 	}
-	t.Exchange = s.exchangeCommand(p, t.ReturnURL, `"code=$CODE"`)
 	return t
 }
 
-// readSecretCommand asks for the secret without showing it and without leaving it
-// in the shell's history.
-const readSecretCommand = `printf 'Client Secret: ' && read -rs CLIENT_SECRET && echo`
-
-// makeVerifierCommand makes a verifier of 64 characters and its S256 challenge, which
-// is base64url without padding (RFC 7636 sections 4.1 and 4.2).
-const makeVerifierCommand = `CODE_VERIFIER=$(openssl rand -hex 32)
-CODE_CHALLENGE=$(printf %s "$CODE_VERIFIER" | openssl dgst -sha256 -binary | openssl base64 -A | tr '+/' '-_' | tr -d '=')`
-
-// exchangeCommand turns a code into tokens. code is the argument that names it,
-// quoted for the shell.
-func (s *Surface) exchangeCommand(p registry.SecurityProfile, returnURL, code string) string {
-	data := []string{
-		"--data grant_type=authorization_code",
-		"--data-urlencode " + code,
-		"--data-urlencode " + shellQuote("redirect_uri="+returnURL),
-	}
-	if p.Settings.Kind.Public() {
-		data = append(data, `--data-urlencode "code_verifier=$CODE_VERIFIER"`)
-	}
-	return s.tokenCommand(p, data...)
+// applicationByHand is the application as somebody with a terminal plays it.
+func (s *Surface) applicationByHand(p registry.SecurityProfile, returnURL string) application {
+	a := s.application(p, byHand(p.Settings), fixed(returnURL), previewScope)
+	a.state = fixed("try-it")
+	return a
 }
-
-func (s *Surface) refreshCommand(p registry.SecurityProfile) string {
-	return s.tokenCommand(p,
-		"--data grant_type=refresh_token",
-		`--data-urlencode "refresh_token=$REFRESH_TOKEN"`)
-}
-
-// tokenCommand authenticates with HTTP Basic: curl hides --user from the list of
-// processes, other arguments it does not. Applications that cannot keep a secret say
-// who they are, and no more.
-func (s *Surface) tokenCommand(p registry.SecurityProfile, data ...string) string {
-	clientID := s.Namespace.ClientID(p.Client)
-	_, token := paths(p.Settings.Kind)
-	if p.Settings.Kind.Public() {
-		data = append(data, "--data-urlencode "+shellQuote("client_id="+clientID))
-	} else {
-		data = append([]string{"--user " + shellQuote(clientID+":") + `"$CLIENT_SECRET"`}, data...)
-	}
-	return command(append(append([]string{"curl"}, data...), shellQuote(s.Issuer+token))...)
-}
-
-// command puts each part on a line of its own.
-func command(parts ...string) string { return strings.Join(parts, " \\\n  ") }

@@ -105,7 +105,7 @@ func TestForeignProfile(t *testing.T) {
 		}
 		tried++
 		fill := func(id string) string {
-			return strings.NewReplacer("{id}", id, "{secret}", "1").Replace(pattern)
+			return strings.NewReplacer("{id}", id, "{secret}", "1", "{device}", "1").Replace(pattern)
 		}
 		own := strings.NewReplacer("/secrets/1", secretViews(profile, wd.clock())[0].Path[len(profilePath(profile)):]).Replace(fill(profileKey(profile)))
 		for _, target := range []string{own, fill("00000000000000000000000000000000"), fill(strings.ToUpper(profileKey(profile)) + "AA"), fill("x")} {

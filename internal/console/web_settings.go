@@ -13,9 +13,10 @@ const (
 	labelReturnURLs = "Allowed Return URLs"
 	labelOrigins    = "Allowed Origins"
 
-	editParam = "edit"
-	addParam  = "add"
-	tryParam  = "try"
+	editParam      = "edit"
+	addParam       = "add"
+	addOriginParam = "add_origin"
+	tryParam       = "try"
 )
 
 type webSettingsPage struct {
@@ -23,6 +24,7 @@ type webSettingsPage struct {
 	Path       string
 	ClientID   string
 	Kind       registry.Kind
+	Key        bool // assertions take the place of the secret
 	Refusal    *web.Flash
 	Secrets    []secretView
 	CanAdd     bool
@@ -59,7 +61,7 @@ func (s *Surface) webSettings(ctx context.Context, v visit, p registry.SecurityP
 		return webSettingsPage{}, err
 	}
 	page := webSettingsPage{
-		Head: newHead(p, tabWebSettings), Path: profilePath(p), ClientID: s.Namespace.ClientID(p.Client), Kind: p.Settings.Kind,
+		Head: newHead(p, tabWebSettings), Path: profilePath(p), ClientID: s.Namespace.ClientID(p.Client), Kind: p.Settings.Kind, Key: p.Settings.Auth == registry.AuthKey,
 		Refusal: refusalNotice(p, refusals, v.now),
 		Secrets: secretViews(p, v.now), CanAdd: p.CanAddSecret(v.now),
 		ReturnURLs: p.ReturnURLs, Origins: p.Origins,

@@ -108,7 +108,7 @@ func TestWebSettingsConflict(t *testing.T) {
 	}
 
 	values := url.Values{"seen": {seen}, "return_urls.0": {"https://common.example/cb"}, "return_urls.1": {"https://ada.example/cb"}}
-	page := ada.post(path, values).want(409, "changed while you were editing", "Grace saved them", "https://grace.example/cb", "https://ada.example/cb")
+	page := ada.post(path, values).want(409, "changed while you were editing", "Grace saved it", "https://grace.example/cb", "https://ada.example/cb")
 	if n := strings.Count(page.body, "Only here"); n != 2 {
 		t.Errorf("%d addresses are marked as only on one side, want 2", n)
 	}
@@ -137,6 +137,13 @@ func TestAddFromRefusal(t *testing.T) {
 	ada.get(addPath(profile, "https://app.example.com/cb")).want(200, "This return URL is allowed already").lacks("Allowed Return URLs (2)")
 	ada.get(addPath(profile, `"><script>alert(1)</script>`)).want(200).lacks("<script>alert")
 	ada.get(path + "?edit=1&add=" + strings.Repeat("x", 2001)).want(200).lacks("xxxx")
+	page = ada.get(addOriginPath(profile, "http://localhost:3000")).want(200, "An origin was filled in, and is not saved yet", "they get the users’ tokens")
+	if page.value("origins.0") != "http://localhost:3000" || page.value("return_urls.0") != "https://app.example.com/cb" {
+		t.Error("the origin is not in a row of its own")
+	}
+	ada.get(addOriginPath(profile, "https://app.example.com/page")).want(200, "ends before", `value="https://app.example.com"`, "Use this instead")
+	ada.get(addOriginPath(profile, "null")).want(200, "hides where it is from")
+	ada.get(addOriginPath(profile, `"><script>alert(1)</script>`)).want(200).lacks("<script>alert")
 	if after := ada.reload(profile); after.Version != profile.Version {
 		t.Error("opening the link saved something")
 	}
@@ -226,13 +233,17 @@ func TestTryOtherReturnURL(t *testing.T) {
 
 func TestMethodsAndPages(t *testing.T) {
 	ada := newWorld(t).developerNamed("Ada")
+	ada.operate(ada.clock())
 	profile := ada.profileNamed("App")
+	ada.addDevice(profile, "TV")
+	profile = ada.reload(profile)
 	for _, rt := range ada.s.routes() {
 		method, pattern, _ := strings.Cut(rt.pattern, " ")
 		if method != http.MethodGet || strings.HasPrefix(pattern, "/logos/") {
 			continue
 		}
-		target := strings.NewReplacer("/console/profiles/{id}/secrets/{secret}", secretViews(profile, ada.clock())[0].Path, "{id}", profileKey(profile)).Replace(pattern)
+		target := strings.NewReplacer("/console/profiles/{id}/secrets/{secret}", secretViews(profile, ada.clock())[0].Path,
+			"{device}", strconv.FormatInt(profile.Devices[0].ID, 10), "{id}", profileKey(profile), "{number}", "3").Replace(pattern)
 		if a := ada.get(target); a.status != 200 && a.status != 303 {
 			t.Errorf("GET %s: status %d", target, a.status)
 		}

@@ -51,6 +51,7 @@ type View struct {
 	profiles *cache[int64, *registry.SecurityProfile]
 	clients  *cache[registry.ClientKey, int64]
 	apis     *cache[string, int64] // by their audience
+	origins  *cache[string, int64] // one profile that allows it
 	grants   *cache[int64, *authz.Grant]
 	pairs    *cache[pair, int64]
 	accounts *cache[int64, *account.Account]
@@ -82,6 +83,7 @@ func New(ctx context.Context, s *store.Store, issuer string, log *slog.Logger) (
 		profiles: newCache[int64, *registry.SecurityProfile](maxProfiles),
 		clients:  newCache[registry.ClientKey, int64](maxProfiles),
 		apis:     newCache[string, int64](maxProfiles),
+		origins:  newCache[string, int64](maxProfiles),
 		grants:   newCache[int64, *authz.Grant](maxGrants),
 		pairs:    newCache[pair, int64](maxGrants),
 		accounts: newCache[int64, *account.Account](maxAccounts),
@@ -160,6 +162,7 @@ func (v *View) reset(at store.Cursor) {
 	v.profiles.reset(at)
 	v.clients.reset(at)
 	v.apis.reset(at)
+	v.origins.reset(at)
 	v.grants.reset(at)
 	v.pairs.reset(at)
 	v.accounts.reset(at)
@@ -191,6 +194,7 @@ func (v *View) forget(changes []store.Change) {
 			v.scopes.forget(struct{}{}, c.Number)
 		case store.DeviceEnded: // the profile's own change says so too
 		case store.KeysChanged: // applyKeys
+		case store.LogoutsDue: // the provider's
 		}
 	}
 }
@@ -312,6 +316,26 @@ func (v *View) API(ctx context.Context, audience string) (*registry.SecurityProf
 	v.apis.put(audience, p.ID, at)
 	v.profiles.put(p.ID, &p, at)
 	return &p, nil
+}
+
+// HasOrigin reports whether any profile has the origin among its Allowed Origins. What
+// no profile has is not remembered: strangers cannot fill the memory with it.
+func (v *View) HasOrigin(ctx context.Context, origin string) (bool, error) {
+	if id, ok := v.origins.get(origin); ok {
+		if p, err := v.Profile(ctx, id); err == nil && registry.AllowsOrigin(p.Origins, origin) {
+			return true, nil
+		}
+	}
+	p, at, err := v.store.ProfileByOrigin(ctx, origin)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	v.origins.put(origin, p.ID, at)
+	v.profiles.put(p.ID, &p, at)
+	return registry.AllowsOrigin(p.Origins, origin), nil
 }
 
 // Grant reads a grant by id, or answers store.ErrNotFound.

@@ -357,3 +357,38 @@ func TestNewWithoutDatabase(t *testing.T) {
 		}
 	})
 }
+
+// An origin is known while any profile has it, and a warm look costs nothing.
+func TestHasOrigin(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, w *storetest.World) {
+		x, v := makeThings(t, w), newView(t, w)
+		other, _ := w.Profile(t, x.developer, "Charts")
+		const origin = "https://o.example"
+		allow := func(id, version int64, origins ...registry.AllowedOrigin) {
+			t.Helper()
+			if err := w.Store.SaveWebSettings(t.Context(), x.developer, id, version, origins, nil, storetest.By(0)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		has := func(when, origin string, want bool) {
+			t.Helper()
+			if got, err := v.HasOrigin(t.Context(), origin); got != want || err != nil {
+				t.Errorf("%s: %v, %v; want %v", when, got, err, want)
+			}
+		}
+		has("before", origin, false)
+		allow(x.profile.ID, 1, registry.AllowedOrigin{Value: origin})
+		has("after a refusal was not remembered", origin, true)
+		w.Faults.Reset()
+		has("warm", origin, true)
+		if got := w.Faults.Counts(); got != (faultdb.Counts{}) {
+			t.Errorf("a warm look costs %+v", got)
+		}
+		allow(other.ID, 1, registry.AllowedOrigin{Value: origin})
+		allow(x.profile.ID, 2)
+		has("left to another profile", origin, true)
+		allow(other.ID, 2)
+		has("left to nobody", origin, false)
+		has("opaque", "null", false)
+	})
+}

@@ -15,14 +15,20 @@ const (
 	AuthNone ClientAuthMethod = iota
 	AuthBasic
 	AuthPost
+	// AuthAssertion: a JWT signed with the client's own key (RFC 7523 section 2.2).
+	AuthAssertion
 )
 
 // ClientCredentials is what a client says about itself; nothing is verified yet.
 type ClientCredentials struct {
-	ClientID string
-	Secret   string // "" if and only if Method is AuthNone
-	Method   ClientAuthMethod
+	ClientID  string // may be "" beside an assertion, which has it too
+	Secret    string // of AuthBasic and AuthPost
+	Method    ClientAuthMethod
+	Assertion string // of AuthAssertion
 }
+
+// assertionType is the one client_assertion_type that is known (RFC 7523 section 2.2).
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // ParseClientCredentials reads them from the values of the Authorization header
 // and from the body.
@@ -31,6 +37,9 @@ func ParseClientCredentials(authorization []string, p Params) (ClientCredentials
 		return ClientCredentials{}, err
 	}
 	id, secret := p.Value("client_id"), p.Value("client_secret")
+	if p.Value("client_assertion") != "" || p.Value("client_assertion_type") != "" {
+		return parseAssertion(authorization, p)
+	}
 	if len(authorization) == 0 {
 		if id == "" {
 			return ClientCredentials{}, MissingParameter("client_id")
@@ -55,6 +64,29 @@ func ParseClientCredentials(authorization []string, p Params) (ClientCredentials
 		return ClientCredentials{}, InvalidParameter("client_secret").Because("The client_secret of the body is not the one of the Authorization header.")
 	}
 	return c, nil
+}
+
+// parseAssertion reads client_assertion and its type (RFC 7521 section 4.2).
+func parseAssertion(authorization []string, p Params) (ClientCredentials, *Error) {
+	assertion, err := p.required("client_assertion")
+	if err != nil {
+		return ClientCredentials{}, err
+	}
+	kind, err := p.required("client_assertion_type")
+	if err != nil {
+		return ClientCredentials{}, err
+	}
+	switch {
+	// Section 4.2.1: more than one mechanism is invalid_client, and not invalid_request
+	// as with secrets alone.
+	case len(authorization) > 0:
+		return ClientCredentials{}, ClientAuthenticationFailed().Because("The request has both a client_assertion and an Authorization header. Send one of them.")
+	case p.Value("client_secret") != "":
+		return ClientCredentials{}, ClientAuthenticationFailed().Because("The request has both a client_assertion and a client_secret. Send one of them.")
+	case kind != assertionType:
+		return ClientCredentials{}, ClientAuthenticationFailed().Because("The client_assertion_type must be " + assertionType + ".")
+	}
+	return ClientCredentials{ClientID: p.Value("client_id"), Assertion: assertion, Method: AuthAssertion}, nil
 }
 
 // parseBasic reads an Authorization header: the client's ID and secret, each

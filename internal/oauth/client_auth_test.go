@@ -19,6 +19,7 @@ func TestParseClientCredentials(t *testing.T) {
 	basic := func(pair string) []string {
 		return []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(pair))}
 	}
+	const jwt = "client_assertion=a.b.c&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
 	both := ClientCredentials{ClientID: id, Secret: secret, Method: AuthBasic}
 	tests := []struct {
 		name        string
@@ -28,8 +29,8 @@ func TestParseClientCredentials(t *testing.T) {
 		code        ErrorCode
 		description string
 	}{
-		{"RFC 6749 section 2.3.1, Basic", []string{"Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW"}, "", ClientCredentials{"s6BhdRkqt3", "gX1fBat3bV", AuthBasic}, "", ""},
-		{"RFC 6749 section 2.3.1, body", nil, "client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw", ClientCredentials{"s6BhdRkqt3", "7Fjfp0ZBr1KtDRbnfVdmIw", AuthPost}, "", ""},
+		{"RFC 6749 section 2.3.1, Basic", []string{"Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW"}, "", ClientCredentials{ClientID: "s6BhdRkqt3", Secret: "gX1fBat3bV", Method: AuthBasic}, "", ""},
+		{"RFC 6749 section 2.3.1, body", nil, "client_id=s6BhdRkqt3&client_secret=7Fjfp0ZBr1KtDRbnfVdmIw", ClientCredentials{ClientID: "s6BhdRkqt3", Secret: "7Fjfp0ZBr1KtDRbnfVdmIw", Method: AuthPost}, "", ""},
 		{"no secret", nil, "client_id=" + id, ClientCredentials{ClientID: id}, "", ""},
 		{"empty secret", nil, "client_secret=&client_id=" + id, ClientCredentials{ClientID: id}, "", ""},
 		{"nothing", nil, "", ClientCredentials{}, InvalidRequest, "The request is missing a required parameter : client_id"},
@@ -40,7 +41,7 @@ func TestParseClientCredentials(t *testing.T) {
 		{"Basic, ours", basic(id + ":" + secret), "", both, "", ""},
 		{"Basic, scheme in other case, more blanks", []string{"bAsIc   " + strings.TrimPrefix(basic(id + ":" + secret)[0], "Basic ")}, "", both, "", ""},
 		{"Basic, encoded dots and dashes", basic(strings.ReplaceAll(id, ".", "%2E") + ":" + strings.ReplaceAll(secret, "-", "%2d")), "", both, "", ""},
-		{"Basic, plus is a blank, colon encoded", basic("a+b:c%3Ad%2B"), "", ClientCredentials{"a b", "c:d+", AuthBasic}, "", ""},
+		{"Basic, plus is a blank, colon encoded", basic("a+b:c%3Ad%2B"), "", ClientCredentials{ClientID: "a b", Secret: "c:d+", Method: AuthBasic}, "", ""},
 		{"Basic beside the same client_id", basic(id + ":" + secret), "client_id=" + id, both, "", ""},
 		{"Basic beside the same secret", basic(id + ":" + secret), "client_id=" + id + "&client_secret=" + secret, both, "", ""},
 		{"Basic beside another client_id", basic(id + ":" + secret), "client_id=other", ClientCredentials{}, InvalidRequest, invalid + "client_id"},
@@ -61,6 +62,17 @@ func TestParseClientCredentials(t *testing.T) {
 		{"empty header beside a good body", []string{""}, "client_id=a&client_secret=b", ClientCredentials{}, InvalidClient, failed},
 		{"scheme alone", []string{"Basic"}, "", ClientCredentials{}, InvalidClient, failed},
 		{"other scheme beside a good body", []string{"Bearer abc"}, "client_id=a&client_secret=b", ClientCredentials{}, InvalidClient, failed},
+		{"RFC 7523 section 2.2", nil, jwt, ClientCredentials{Assertion: "a.b.c", Method: AuthAssertion}, "", ""},
+		{"assertion beside client_id", nil, jwt + "&client_id=" + id, ClientCredentials{ClientID: id, Assertion: "a.b.c", Method: AuthAssertion}, "", ""},
+		{"assertion beside an empty secret", nil, jwt + "&client_secret=", ClientCredentials{Assertion: "a.b.c", Method: AuthAssertion}, "", ""},
+		{"assertion beside a secret", nil, jwt + "&client_id=" + id + "&client_secret=" + secret, ClientCredentials{}, InvalidClient, failed},
+		{"assertion beside Basic", basic(id + ":" + secret), jwt, ClientCredentials{}, InvalidClient, failed},
+		{"assertion without its type", nil, "client_assertion=a.b.c&client_id=" + id, ClientCredentials{}, InvalidRequest, "The request is missing a required parameter : client_assertion_type"},
+		{"type without an assertion", nil, strings.TrimPrefix(jwt, "client_assertion=a.b.c&") + "&client_secret=" + secret + "&client_id=" + id, ClientCredentials{}, InvalidRequest, "The request is missing a required parameter : client_assertion"},
+		{"assertion of another type", nil, "client_assertion=a.b.c&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:saml2-bearer", ClientCredentials{}, InvalidClient, failed},
+		{"assertion twice", nil, jwt + "&client_assertion=a.b.c", ClientCredentials{}, InvalidRequest, invalid + "client_assertion"},
+		{"assertion too long", nil, jwt + strings.Repeat("c", 8190), ClientCredentials{}, InvalidRequest, invalid + "client_assertion_type"},
+
 		{"two headers", append(basic("a:b"), basic("a:b")...), "", ClientCredentials{}, InvalidRequest, invalid + "Authorization"},
 	}
 	for _, tt := range tests {

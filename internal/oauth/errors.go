@@ -46,8 +46,18 @@ const (
 	LoginRequired       ErrorCode = "login_required"
 	ConsentRequired     ErrorCode = "consent_required"
 
+	// Of OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
+	UnmetAuthenticationRequirements ErrorCode = "unmet_authentication_requirements"
+
 	RequestNotSupported    ErrorCode = "request_not_supported"
 	RequestURINotSupported ErrorCode = "request_uri_not_supported"
+	InvalidRequestURI      ErrorCode = "invalid_request_uri"
+)
+
+// Codes of RFC 9449 section 12.2.
+const (
+	InvalidDPoPProof ErrorCode = "invalid_dpop_proof"
+	UseDPoPNonce     ErrorCode = "use_dpop_nonce"
 )
 
 // Error is the refusal of a request. The parsers return *Error and not error:
@@ -93,13 +103,16 @@ func (e *Error) Status() int {
 }
 
 // BearerStatus is the HTTP status at a protected resource. It differs from
-// [Error.Status] in invalid_token, which is 401 there (RFC 6750 section 3.1);
-// the resources of Login with Amazon answer 400 (login-with-amazon.md section 11).
+// [Error.Status] in what is wrong with the token or its proof, which is 401 there
+// (RFC 6750 section 3.1, RFC 9449 section 7.1); the resources of Login with Amazon
+// answer 400 for a bad token (login-with-amazon.md section 11).
 func (e *Error) BearerStatus() int {
-	if e.Code == InvalidToken {
+	switch e.Code {
+	case InvalidToken, InvalidDPoPProof, UseDPoPNonce:
 		return 401
+	default:
+		return e.Status()
 	}
-	return e.Status()
 }
 
 // MissingParameter refuses a request that lacks a parameter.
@@ -125,6 +138,27 @@ func InvalidRefreshToken() *Error {
 	return e
 }
 
+// Pending tells a device that its user has not answered yet (RFC 8628 section 3.5).
+func Pending() *Error {
+	return &Error{Code: AuthorizationPending, Description: "The user has not answered yet"}
+}
+
+// TooSoon tells a device that it polls faster than its interval allows.
+func TooSoon() *Error {
+	return &Error{Code: SlowDown, Description: "The device polls too fast"}
+}
+
+// InvalidPair refuses a pair of codes in the words of Login with Amazon, which do not
+// tell a wrong one from one that is over (login-with-amazon.md section 9).
+func InvalidPair() *Error {
+	return &Error{Code: InvalidCodePair, Description: "The device code or the user code is wrong or has expired"}
+}
+
+// DeviceCodeExpired tells a device that its user took too long.
+func DeviceCodeExpired() *Error {
+	return &Error{Code: ExpiredToken, Description: "The device code has expired"}
+}
+
 // InvalidAccessToken refuses an access token (login-with-amazon.md section 10).
 func InvalidAccessToken() *Error {
 	e := InvalidParameter("access_token")
@@ -135,6 +169,12 @@ func InvalidAccessToken() *Error {
 // ClientAuthenticationFailed refuses a client, and never says on the wire why.
 func ClientAuthenticationFailed() *Error {
 	return &Error{Code: InvalidClient, Description: "Client authentication failed"}
+}
+
+// InvalidProof refuses a proof of possession, or a request without one that needs it
+// (RFC 9449 section 5).
+func InvalidProof(description string) *Error {
+	return &Error{Code: InvalidDPoPProof, Description: description}
 }
 
 // NotAuthorized refuses a client that may not use the grant or scope.

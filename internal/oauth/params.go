@@ -49,7 +49,7 @@ func limit(name string) (bytes int, known bool) {
 	case "state":
 		return 4096, true
 	case "access_token":
-		// Each of its '|' may be percent-encoded; ParseBearer has the last word.
+		// Each of its '|' may be percent-encoded; ParsePresented has the last word.
 		return 2 * maxToken, true
 	case "claims", "client_assertion", "id_token_hint", "request", "scope_data":
 		return 8192, true

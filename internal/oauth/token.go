@@ -32,6 +32,9 @@ type TokenRequest struct {
 	// with Amazon, together with the bare word (login-with-amazon.md section 9).
 	DeviceCode string
 	UserCode   string
+	// Bare: the grant type was the word device_code, so errors are those of Login with
+	// Amazon.
+	Bare bool
 
 	// Resources are of every grant but the device's (RFC 8707 section 2.2).
 	Resources []string
@@ -72,13 +75,20 @@ func ParseTokenRequest(p Params) (TokenRequest, *Error) {
 // bareDeviceCode is the grant type as clients of Login with Amazon write it.
 const bareDeviceCode = "device_code"
 
+// PairAlone reports whether a token request names no client: the pair of codes stands
+// for it (login-with-amazon.md section 7).
+func PairAlone(p Params) bool {
+	return p.Value("grant_type") == bareDeviceCode && p.Value("client_id") == "" && p.refused["client_id"] == nil &&
+		p.Value("client_assertion") == "" // which names the client, too
+}
+
 func parseDeviceGrant(p Params) (TokenRequest, *Error) {
 	code, err := p.required("device_code")
 	if err != nil {
 		return TokenRequest{}, err
 	}
-	r := TokenRequest{GrantType: GrantDeviceCode, DeviceCode: code, UserCode: p.Value("user_code")}
-	if r.UserCode == "" && p.Value("grant_type") == bareDeviceCode {
+	r := TokenRequest{GrantType: GrantDeviceCode, DeviceCode: code, UserCode: p.Value("user_code"), Bare: p.Value("grant_type") == bareDeviceCode}
+	if r.UserCode == "" && r.Bare {
 		return TokenRequest{}, MissingParameter("user_code")
 	}
 	return r, nil

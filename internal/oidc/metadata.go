@@ -80,7 +80,7 @@ func (p Provider) Metadata() Metadata {
 
 		ScopesSupported:        p.Scopes,
 		ResponseTypesSupported: []string{"code"},
-		ResponseModesSupported: []string{"query", "form_post"},
+		ResponseModesSupported: []string{"query", "fragment", "form_post"},
 		GrantTypesSupported: []string{"authorization_code", "refresh_token", "client_credentials",
 			"urn:ietf:params:oauth:grant-type:device_code"},
 		CodeChallengeMethodsSupported: []string{"S256"},

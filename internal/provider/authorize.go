@@ -23,9 +23,18 @@ func (p *Provider) authorize(d oauth.Dialect) web.Handler {
 			}
 			values, malformed = form.Values, nil
 		}
+		p.keepOpener(w, r, values.Get("redirect_uri"))
+		if id, ok := pushedID(values, d); ok {
+			return p.authorizePushed(w, r, values, id)
+		}
 		q, err := p.verify(r.Context(), values, d)
 		if err == nil && malformed != nil {
 			err = q.reject(&oauth.Error{Code: oauth.InvalidRequest, Description: "The request has a malformed percent-encoding"})
+		}
+		if err == nil && q.profile.Settings.RequirePAR {
+			// RFC 9126 section 6. On both paths, or the other one would be the way around.
+			err = q.reject(&oauth.Error{Code: oauth.InvalidRequest, Description: "A pushed authorization request is required",
+				Reason: "The settings of this profile require pushed authorization requests (PAR), and this one came by the browser alone."})
 		}
 		if err != nil {
 			return p.turnAway(w, r, err)
@@ -79,6 +88,8 @@ func (p *Provider) redirectError(w http.ResponseWriter, r *http.Request, e *reje
 // respond sends an authorization response to the application.
 func (p *Provider) respond(w http.ResponseWriter, r *http.Request, t target, pairs ...oauth.Pair) error {
 	switch t.mode {
+	case oauth.ModeFormPost:
+		return p.formPost(w, r, t, pairs)
 	case oauth.ModeFragment:
 		redirect(w, r, t.redirect.WithFragment(pairs...))
 	default:

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gatelodge/internal/account"
 	"gatelodge/internal/oauth"
@@ -31,6 +32,7 @@ type consentData struct {
 
 // consentPage is where sign-in comes back to.
 func (p *Provider) consentPage(w http.ResponseWriter, r *http.Request) error {
+	p.keepOpener(w, r, "")
 	q, err := p.open(r)
 	if err != nil {
 		return p.turnAway(w, r, err)
@@ -39,31 +41,46 @@ func (p *Provider) consentPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Provider) showConsent(w http.ResponseWriter, r *http.Request, q *request, u session.User, status int, problem string) error {
-	developer, err := p.Store.Developer(r.Context(), q.profile.DeveloperID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	c, err := p.consent(r, q.profile, u, url.Values{"continue": {r.URL.RequestURI()}})
+	if err != nil {
 		return err
 	}
-	c := web.Consent{
-		Name: q.profile.Name, LogoURL: q.profile.Logo.Path(), Publisher: developer.Company, PrivacyURL: q.profile.PrivacyURL,
-		Host: q.redirect.Host(), Account: *u.Badge(),
-		SwitchURL: session.SignInPath + "?" + url.Values{"continue": {r.URL.RequestURI()}}.Encode(),
+	c.Host = q.redirect.Host()
+	if q.origin != "" { // the relay page is only on the way
+		_, c.Host, _ = strings.Cut(q.origin, "://")
 	}
 	if c.Host == "" {
 		c.OwnScheme = q.redirect.Scheme()
 	}
-	for _, name := range q.Scope {
-		s, ok := q.table.Lookup(name)
-		if !ok {
-			continue
-		}
-		c.Items = append(c.Items, web.ConsentItem{
-			Scope: s.Name, Label: s.Label, Detail: s.Detail, Values: p.shown(s, u.Account), Optional: q.voluntary.Has(s.Number),
-		})
-	}
+	c.Items = p.consentItems(q.scopes(), q.voluntary.Minus(q.essential), q.languages(r), u)
 	allowLeaving(w, q.redirect)
 	return p.pages.Render(w, r, status, "consent", web.Page{
 		Title: "Allow " + q.profile.Name + "?", Narrow: true, Account: u.Badge(), Data: consentData{Consent: c, Error: problem, Account: u.Account.ID},
 	})
+}
+
+// consent is the part of what a user is asked that does not depend on the request.
+func (p *Provider) consent(r *http.Request, profile *registry.SecurityProfile, u session.User, back url.Values) (web.Consent, error) {
+	developer, err := p.Store.Developer(r.Context(), profile.DeveloperID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return web.Consent{}, err
+	}
+	return web.Consent{
+		Name: profile.Name, LogoURL: profile.Logo.Path(), Publisher: developer.Company, PrivacyURL: profile.PrivacyURL,
+		Account: *u.Badge(), Unvouched: profile.Dynamic, SwitchURL: session.SignInPath + "?" + back.Encode(),
+	}, nil
+}
+
+func (p *Provider) consentItems(asked []registry.Scope, voluntary oauth.ScopeSet, languages []string, u session.User) []web.ConsentItem {
+	var items []web.ConsentItem
+	for _, s := range asked {
+		spoken := s.Spoken(languages)
+		items = append(items, web.ConsentItem{
+			Scope: s.Name, Label: spoken.Label, Detail: spoken.Detail, Language: spoken.Language,
+			Values: p.shown(s, u.Account), Optional: voluntary.Has(s.Number),
+		})
+	}
+	return items
 }
 
 // shown is what the application would see now, in the user's own values.
@@ -111,6 +128,7 @@ func allowLeaving(w http.ResponseWriter, to oauth.RedirectURI) {
 
 // decide takes the user's answer.
 func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
+	p.keepOpener(w, r, "")
 	q, err := p.open(r)
 	if err != nil {
 		return p.turnAway(w, r, err)
@@ -134,7 +152,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return p.showConsent(w, r, q, u, http.StatusUnprocessableEntity, "Choose Allow or Cancel.")
 	}
-	if oidc.Reauthenticate(q.prompt, q.maxAge, u.Session.AuthenticatedAt, q.startedAt, p.Now()) {
+	if oidc.Reauthenticate(q.prompt, q.maxAge, u.Session.AuthenticatedAt, q.startedAt, p.Now()) || !q.isFor(p.userID(q.profile, u.Account.ID)) {
 		return p.toSignIn(w, r, q)
 	}
 	if form.Get("account") != strconv.FormatInt(u.Account.ID, 10) {
@@ -142,7 +160,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 	}
 	ticked, _ := q.table.Parse(form.Values["scope"])
 	allowed := q.ask(nil).Allow(ticked)
-	if allowed.Empty() {
+	if allowed.Intersect(q.asked).Empty() {
 		return p.showConsent(w, r, q, u, http.StatusUnprocessableEntity, "Nothing is ticked. Tick what the application may have, or press Cancel.")
 	}
 	return p.allow(w, r, q, u, allowed)
@@ -150,8 +168,8 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 
 // allow makes the grant and goes on to the application.
 func (p *Provider) allow(w http.ResponseWriter, r *http.Request, q *request, u session.User, allowed oauth.ScopeSet) error {
-	words := consentWords
-	if silent.ContainsAll(q.requested()) && q.dialect == oauth.LoginWithAmazon {
+	words := wordsOf(consentWords, q.scopes(), q.languages(r))
+	if q.silent().ContainsAll(q.requested()) && q.dialect == oauth.LoginWithAmazon {
 		words = silentWords
 	}
 	g, err := p.Store.Allow(r.Context(), store.Allowance{

@@ -31,6 +31,13 @@ func (p *Provider) dispatch(w http.ResponseWriter, r *http.Request, q *request) 
 			return p.turnAway(w, r, q.reject(&oauth.Error{Code: oauth.LoginRequired, Description: "The user has to sign in again"}))
 		}
 		return p.toSignIn(w, r, q)
+	case !q.isFor(p.userID(q.profile, u.Account.ID)):
+		// Core section 3.1.2.1: not another's tokens in any case. Who came back from the
+		// sign-in page as somebody else does not go in circles.
+		if back := r.URL.Path == consentPath && !u.Session.AuthenticatedAt.Before(q.startedAt); back || q.prompt.Has(oidc.PromptNone) {
+			return p.turnAway(w, r, q.reject(&oauth.Error{Code: oauth.LoginRequired, Description: "Another user is signed in than the one asked for"}))
+		}
+		return p.toSignIn(w, r, q)
 	}
 	grant, err := p.View.GrantFor(r.Context(), u.Account.ID, q.profile.ID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -38,6 +45,8 @@ func (p *Provider) dispatch(w http.ResponseWriter, r *http.Request, q *request) 
 	}
 	ask := q.ask(grant)
 	d := authz.Decide(ask)
+	// Claims alone make no tokens.
+	d.Skip = d.Skip && !d.Scopes.Intersect(q.asked).Empty()
 	switch {
 	case d.Skip && grant != nil && grant.Scopes.ContainsAll(d.Scopes):
 		return p.finish(w, r, q, u, grant, d.Scopes)
@@ -72,13 +81,18 @@ func (p *Provider) toSignIn(w http.ResponseWriter, r *http.Request, q *request) 
 	if err != nil {
 		return p.turnAway(w, r, err)
 	}
-	http.Redirect(w, r, session.SignInPath+"?"+url.Values{"continue": {to}}.Encode(), http.StatusSeeOther)
+	query := url.Values{"continue": {to}}
+	if q.LoginHint != "" {
+		query.Set("login_hint", q.LoginHint)
+	}
+	http.Redirect(w, r, session.SignInPath+"?"+query.Encode(), http.StatusSeeOther)
 	return nil
 }
 
 // finish gives the application its code (RFC 6749 section 4.1.2). Nothing is
 // written: the code is a sealed value.
-func (p *Provider) finish(w http.ResponseWriter, r *http.Request, q *request, u session.User, g *authz.Grant, scopes oauth.ScopeSet) error {
+func (p *Provider) finish(w http.ResponseWriter, r *http.Request, q *request, u session.User, g *authz.Grant, allowed oauth.ScopeSet) error {
+	scopes := allowed.Intersect(q.asked)
 	if q.ResponseType == oauth.ResponseToken {
 		return p.finishImplicit(w, r, q, g, scopes)
 	}
@@ -87,7 +101,14 @@ func (p *Provider) finish(w http.ResponseWriter, r *http.Request, q *request, u 
 	payload.Extra.Audience = withScopes(q.audience, q.table, scopes)
 	if asksIDToken(scopes) {
 		payload.AuthTime, payload.Nonce = u.Session.AuthenticatedAt, q.nonce
+		told := releasedBy(q.table, allowed)
+		payload.Extra.UserInfo, payload.Extra.IDToken = uint8(q.claims.UserInfo&told), uint8(q.claims.IDToken&told)
+		if q.profile.Settings.BackChannelLogoutURI != "" {
+			payload.Extra.Session = u.Session.ID
+		}
 	}
+	payload.Extra.Key = parseThumbprint(q.DPoPKey)
+	payload.Extra.AsAsked = q.answersAsAsked(scopes)
 	code, _, err := p.View.Keys().SealCode(now, payload.AppendBinary(make([]byte, 0, 80)))
 	if err != nil {
 		return err

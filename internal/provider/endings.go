@@ -44,7 +44,7 @@ func idBytes(id int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64
 // handles are all that a token may end with.
 func (p *Provider) handles(api *registry.SecurityProfile, t authz.AccessToken, account int64) []string {
 	all := []string{p.handle(api, byClient, idBytes(t.ProfileID))}
-	if t.Extra.Device != 0 {
+	if t.Extra.Device > 0 {
 		all = append(all, p.handle(api, byDevice, idBytes(t.Extra.Device)))
 	}
 	if !t.ClientOnly() {

@@ -25,6 +25,8 @@ func FuzzToken(f *testing.F) {
 		"grant_type=refresh_token&refresh_token=REFRESH&client_id=CLIENT&client_secret=SECRET&scope=profile",
 		"grant_type=authorization_code&code=CODE&client_id=CLIENT&code_verifier=" + sim.Verifier,
 		`{"grant_type":"refresh_token","refresh_token":"REFRESH","client_id":"CLIENT","client_secret":"SECRET"}`,
+		"grant_type=client_credentials&client_assertion=e30.e30.AA&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+		"grant_type=refresh_token&refresh_token=REFRESH&client_id=CLIENT&client_assertion=CODE&client_assertion_type=x",
 		"grant_type=%zz&code=%00", "a=b&a=b;c", "{", `{"code":{}}`,
 	} {
 		for _, kind := range []string{"application/x-www-form-urlencoded", "application/json"} {

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"gatelodge/internal/oauth"
 )
@@ -11,7 +12,7 @@ import (
 // the application alone. There is never a refresh token with it.
 func (p *Provider) clientCredentials(ctx context.Context, x *exchange) (issue, error) {
 	if x.method == oauth.AuthNone {
-		return issue{}, oauth.ClientAuthenticationFailed().Because("Client credentials need the client secret.")
+		return issue{}, oauth.ClientAuthenticationFailed().Because("Client credentials need the client secret or key.")
 	}
 	if len(x.request.Scope) == 0 {
 		if x.path == oauth.LoginWithAmazon {
@@ -39,7 +40,8 @@ func (p *Provider) clientCredentials(ctx context.Context, x *exchange) (issue, e
 		}
 		scopes = scopes.With(s.Number)
 	}
-	given := issue{scopes: scopes, dialect: x.path, scope: scopeNames(x.table, scopes)}
+	// All of it or nothing is granted, so what was asked for is what there is to say.
+	given := issue{scopes: scopes, dialect: x.path, scope: strings.Join(x.request.Scope, " ")}
 	var err error
 	given.audience, err = p.narrow(ctx, x, audience{}, scopes)
 	return given, err

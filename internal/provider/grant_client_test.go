@@ -73,7 +73,7 @@ func TestAmazonClientToken(t *testing.T) {
 func TestOtherMethods(t *testing.T) {
 	w := sim.New(t)
 	for path, allow := range map[string]string{
-		"/oauth2/introspect": "POST", "/oauth2/revoke": "POST", "/oauth2/userinfo": "GET, POST", "/oauth2/jwks": "GET, HEAD",
+		"/oauth2/introspect": "POST", "/oauth2/par": "POST", "/oauth2/revoke": "POST", "/oauth2/userinfo": "GET, POST", "/oauth2/jwks": "GET, HEAD",
 		"/.well-known/openid-configuration": "GET, HEAD", "/.well-known/oauth-authorization-server": "GET, HEAD",
 	} {
 		for _, method := range []string{http.MethodPut, http.MethodDelete, "BREW"} {

@@ -48,23 +48,39 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	if !code.VerifiedBy(x.request.CodeVerifier) {
 		return issue{}, bad("The code_verifier does not fit the code_challenge of the authorization request, or one of the two is missing.")
 	}
+	if key := code.Extra.Key; key != (jkt{}) && key != x.key {
+		// RFC 9449 section 10.
+		return issue{}, bad("The code is bound to a key by dpop_jkt, and the exchange has no DPoP proof by that key.")
+	}
 	if err := p.liveAccount(ctx, grant.AccountID); err != nil {
 		return issue{}, orFailed(err, bad("The user’s account has ended or is disabled."))
 	}
-	scopes := grant.Effective(code.Scopes)
+	scopes := x.table.Usable(x.client, grant.Effective(code.Scopes))
+	if scopes.Empty() {
+		return issue{}, bad("Nothing is left of what the user allowed: the operator has retired or withdrawn the scope since.")
+	}
 	family := authz.Family(id)
 	given := issue{grantID: grant.ID, family: family, scopes: scopes, dialect: code.Dialect,
 		account: grant.AccountID, authTime: code.AuthTime, nonce: code.Nonce, extra: code.Extra}
 	if given.audience, err = p.narrow(ctx, x, code.Extra.Audience, scopes); err != nil {
 		return issue{}, err
 	}
+	if err := p.tellUser(ctx, x, &given, grant); err != nil {
+		return issue{}, err
+	}
 	if err := p.readyToSign(ctx, x, given); err != nil {
+		return issue{}, err
+	}
+	if err := p.spend(ctx, x); err != nil {
 		return issue{}, err
 	}
 	var attempt [16]byte
 	rand.Read(attempt[:])
 	rotating := x.method == oauth.AuthNone && x.client.Settings.Kind.Public() && code.Dialect == oauth.Standard
-	result, err := p.Store.Redeem(ctx, store.Redeem{Code: family, GrantID: grant.ID, Attempt: attempt, Rotating: rotating}, x.now)
+	result, err := p.Store.Redeem(ctx, store.Redeem{
+		Code: family, GrantID: grant.ID, Attempt: attempt, Rotating: rotating,
+		Session: store.SessionClient{SessionID: code.Extra.Session, ProfileID: x.client.ID, UserID: grant.AccountID},
+	}, x.now)
 	if err != nil {
 		return issue{}, err
 	}
@@ -76,14 +92,16 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 		return issue{}, bad("The user has taken back what was allowed since the code was made.")
 	}
 	if code.Dialect == oauth.Standard {
-		given.scope = scopeNames(x.table, given.scopes)
+		given.scope = scopeText(x.table, scopes, code.Scopes, code.Extra)
 	}
 	// Login with Amazon gives an application without a secret no refresh token
 	// (login-with-amazon.md section 7); on the standard path it is good for one use.
 	if x.method != oauth.AuthNone || rotating {
+		extra := given.extra
+		extra.Key = x.refreshKey()
 		given.refresh, err = NewRefreshToken(p.View, authz.RefreshToken{
 			GrantID: grant.ID, Family: family, Scopes: given.scopes, Dialect: code.Dialect, Rotating: rotating,
-			IssuedAt: x.now, AuthTime: code.AuthTime, Extra: given.extra,
+			IssuedAt: x.now, AuthTime: code.AuthTime, Extra: extra,
 		})
 	}
 	return given, err

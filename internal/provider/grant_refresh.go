@@ -22,21 +22,25 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 	if err != nil {
 		return issue{}, err
 	}
-	// The devices of Login with Amazon refresh without a secret
+	// Devices refresh without a secret, and with the same token each time
 	// (login-with-amazon.md section 9).
-	secretless := token.Extra.Device != 0 || token.Rotating && x.client.Settings.Kind.Public()
+	public := x.client.Settings.Kind.Public()
+	secretless := token.Extra.Device > 0 || token.Extra.Device == authz.OwnDevice && public || token.Rotating && public
 	switch {
 	case x.method == oauth.AuthNone && !secretless:
-		return issue{}, oauth.ClientAuthenticationFailed().Because("This refresh token is only taken together with the client secret.")
-	case grant.ProfileID != x.client.ID, token.Extra.Device != x.device:
+		return issue{}, oauth.ClientAuthenticationFailed().Because("This refresh token is only taken together with the client secret or key.")
+	case grant.ProfileID != x.client.ID, max(token.Extra.Device, 0) != x.device:
 		return issue{}, bad("The refresh token was given to another application or device.")
+	case token.Extra.Key != jkt{} && token.Extra.Key != x.key:
+		// RFC 9449 section 5.
+		return issue{}, bad("The refresh token is bound to a key, and the request has no DPoP proof by that key.")
 	case !grant.Live(token.Family):
 		return issue{}, bad("The tokens that this refresh token belongs to were ended: its code was used twice, or the application revoked them.")
 	}
 	if err := p.liveAccount(ctx, grant.AccountID); err != nil {
 		return issue{}, orFailed(err, bad("The user’s account has ended or is disabled."))
 	}
-	scopes := grant.Effective(token.Scopes)
+	scopes := x.table.Usable(x.client, grant.Effective(token.Scopes))
 	if len(x.request.Scope) > 0 {
 		asked, unknown := x.table.Parse(x.request.Scope)
 		// RFC 6749 section 6: not more than was granted.
@@ -55,17 +59,26 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 	if given.audience, err = p.narrow(ctx, x, token.Extra.Audience, scopes); err != nil {
 		return issue{}, err
 	}
+	if err := p.tellUser(ctx, x, &given, grant); err != nil {
+		return issue{}, err
+	}
 	if err := p.readyToSign(ctx, x, given); err != nil {
 		return issue{}, err
 	}
 	if token.Rotating {
+		if err := p.spend(ctx, x); err != nil {
+			return issue{}, err
+		}
 		if text, err = p.rotate(ctx, token, x.now); err != nil {
 			return issue{}, err
 		}
 	}
 	given.refresh = text
 	if token.Dialect == oauth.Standard {
-		given.scope = scopeNames(x.table, scopes)
+		given.scope = scopeText(x.table, scopes, token.Scopes, token.Extra)
+		if len(x.request.Scope) > 0 {
+			given.scope = strings.Join(x.request.Scope, " ")
+		}
 	}
 	return given, nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"gatelodge/internal/oauth"
+	"gatelodge/internal/oidc"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/store"
 )
@@ -22,6 +23,8 @@ type introspection struct {
 	Issuer    string   `json:"iss,omitempty"`
 	ExpiresAt int64    `json:"exp,omitempty"`
 	IssuedAt  int64    `json:"iat,omitempty"`
+	// Key is what the token is bound to (RFC 9449 section 6.2).
+	Key *oidc.Confirmation `json:"cnf,omitempty"`
 	// EndsWith is for APIs that follow the endings (endings.go).
 	EndsWith []string `json:"ends_with,omitempty"`
 }
@@ -34,7 +37,7 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) error {
 	params, err := p.identify(r, x)
 	if err == nil && x.method == oauth.AuthNone {
 		// CVE-2026-92288: introspection is for callers that have proved who they are.
-		err = oauth.ClientAuthenticationFailed().Because("Introspection needs the client secret.")
+		err = oauth.ClientAuthenticationFailed().Because("Introspection needs the client secret or key.")
 	}
 	if err == nil && params.Value("token") == "" {
 		err = oauth.MissingParameter("token")
@@ -71,7 +74,8 @@ func (p *Provider) inspect(r *http.Request, client *registry.SecurityProfile, te
 		return introspection{}, nil
 	}
 	answer := p.describe(b.table, p.clientID(b.profile, b.token.Extra.Device), scopes)
-	answer.TokenType, answer.ExpiresAt, answer.IssuedAt = "bearer", b.token.ExpiresAt.Unix(), b.token.IssuedAt.Unix()
+	answer.TokenType, answer.Key = tokenType(b.token.Extra), oidc.Confirm(thumbprint(b.token.Extra.Key))
+	answer.ExpiresAt, answer.IssuedAt = b.token.ExpiresAt.Unix(), b.token.IssuedAt.Unix()
 	answer.Subject = answer.ClientID
 	var account int64
 	if b.account != nil {
@@ -92,7 +96,7 @@ func (p *Provider) inspectRefresh(r *http.Request, client *registry.SecurityProf
 	if err == nil && !hasDevice(client, token.Extra.Device) {
 		err = oauth.InvalidRefreshToken()
 	}
-	if err != nil || grant.ProfileID != client.ID || !grant.Live(token.Family) || grant.Effective(token.Scopes).Empty() {
+	if err != nil || grant.ProfileID != client.ID || !grant.Live(token.Family) {
 		return introspection{}, err
 	}
 	if err := p.liveAccount(r.Context(), grant.AccountID); err != nil {
@@ -111,8 +115,12 @@ func (p *Provider) inspectRefresh(r *http.Request, client *registry.SecurityProf
 	if err != nil {
 		return introspection{}, err
 	}
-	answer := p.describe(table, p.clientID(client, token.Extra.Device), grant.Effective(token.Scopes))
-	answer.IssuedAt, answer.Subject = token.IssuedAt.Unix(), p.userID(client, grant.AccountID)
+	scopes := table.Usable(client, grant.Effective(token.Scopes))
+	if scopes.Empty() {
+		return introspection{}, nil
+	}
+	answer := p.describe(table, p.clientID(client, token.Extra.Device), scopes)
+	answer.IssuedAt, answer.Subject, answer.Key = token.IssuedAt.Unix(), p.userID(client, grant.AccountID), oidc.Confirm(thumbprint(token.Extra.Key))
 	return answer, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"gatelodge/internal/registry"
 	"gatelodge/internal/sim"
 )
 
@@ -53,7 +54,7 @@ func TestDiscovery(t *testing.T) {
 				t.Errorf("%s is %s", name, address)
 			}
 			method := http.MethodGet
-			if slices.Contains([]string{"token_endpoint", "introspection_endpoint", "revocation_endpoint"}, name) {
+			if slices.Contains([]string{"token_endpoint", "introspection_endpoint", "revocation_endpoint", "device_authorization_endpoint", "pushed_authorization_request_endpoint"}, name) {
 				method = http.MethodPost
 			}
 			if got := w.Do(w.Request(method, path, nil)); got.Status == http.StatusNotFound || got.Status == http.StatusMethodNotAllowed || got.Status >= 500 {
@@ -65,7 +66,7 @@ func TestDiscovery(t *testing.T) {
 		}
 	})
 	t.Run("grant types", func(t *testing.T) {
-		want := []string{"authorization_code", "refresh_token", "client_credentials"}
+		want := []string{"authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"}
 		if got := list("grant_types_supported"); !slices.Equal(got, want) {
 			t.Fatalf("%v, want %v", got, want)
 		}
@@ -84,11 +85,16 @@ func TestDiscovery(t *testing.T) {
 	})
 	t.Run("response types, modes and methods", func(t *testing.T) {
 		for name, want := range map[string][]string{
-			"response_types_supported": {"code"}, "response_modes_supported": {"query"}, "code_challenge_methods_supported": {"S256"},
+			"response_types_supported": {"code"}, "response_modes_supported": {"query", "fragment", "form_post"}, "code_challenge_methods_supported": {"S256"},
+			"acr_values_supported": {"urn:gatelodge:acr:password"}, "ui_locales_supported": {"en"},
 			"subject_types_supported": {"pairwise"}, "id_token_signing_alg_values_supported": {"RS256", "ES256"}, "claim_types_supported": {"normal"},
-			"token_endpoint_auth_methods_supported":         {"client_secret_basic", "client_secret_post", "none"},
-			"introspection_endpoint_auth_methods_supported": {"client_secret_basic", "client_secret_post"},
-			"revocation_endpoint_auth_methods_supported":    {"client_secret_basic", "client_secret_post", "none"},
+			"token_endpoint_auth_methods_supported":                    {"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
+			"introspection_endpoint_auth_methods_supported":            {"client_secret_basic", "client_secret_post", "private_key_jwt"},
+			"revocation_endpoint_auth_methods_supported":               {"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
+			"token_endpoint_auth_signing_alg_values_supported":         {"ES256", "RS256", "PS256"},
+			"introspection_endpoint_auth_signing_alg_values_supported": {"ES256", "RS256", "PS256"},
+			"revocation_endpoint_auth_signing_alg_values_supported":    {"ES256", "RS256", "PS256"},
+			"dpop_signing_alg_values_supported":                        {"ES256", "RS256", "PS256"},
 		} {
 			if got := list(name); !slices.Equal(got, want) {
 				t.Errorf("%s %v, want %v", name, got, want)
@@ -97,7 +103,10 @@ func TestDiscovery(t *testing.T) {
 		for name, value := range m {
 			switch value := value.(type) {
 			case bool:
-				if want := name == "authorization_response_iss_parameter_supported"; value != want {
+				want := slices.Contains([]string{
+					"authorization_response_iss_parameter_supported", "backchannel_logout_supported", "backchannel_logout_session_supported", "claims_parameter_supported",
+				}, name)
+				if value != want {
 					t.Errorf("%s is %v", name, value)
 				}
 			case nil:
@@ -110,7 +119,9 @@ func TestDiscovery(t *testing.T) {
 		}
 	})
 	t.Run("claims", func(t *testing.T) {
-		rp := w.NewRelyingParty(w.NewApplication(), "profile", "email", "address")
+		app := w.NewApplication()
+		app.Set(func(s *registry.Settings) { s.BackChannelLogoutURI = "https://app.example/logout" })
+		rp := w.NewRelyingParty(app, "profile", "email", "address")
 		got := rp.SignIn(user)
 		told := maps.Clone(got.Claims)
 		maps.Copy(told, got.Profile)

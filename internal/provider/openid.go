@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -16,13 +17,18 @@ import (
 func asksIDToken(scopes oauth.ScopeSet) bool { return scopes.ContainsAll(openID) }
 
 // newIDToken signs the ID token that goes with an access token (Core sections
-// 3.1.3.3 and 12.2). What scopes tell of a user is told by UserInfo.
+// 3.1.3.3 and 12.2). What scopes tell of a user is told by UserInfo (section 5.4).
 func (p *Provider) newIDToken(ctx context.Context, x *exchange, given issue, access string) (string, error) {
-	claims, err := oidc.IDToken{
+	token := oidc.IDToken{
 		Issuer: p.Issuer, Audience: p.clientID(x.client, given.extra.Device),
 		IssuedAt: x.now, ExpiresAt: x.now.Add(signing.MaxLifetime), AuthTime: given.authTime, Nonce: given.nonce,
-		AtHash: oidc.AtHash(access), User: oidc.User{Subject: p.userID(x.client, given.account)},
-	}.Claims()
+		AtHash: oidc.AtHash(access), SessionID: p.sessionID(x.client.ID, given.extra.Session), User: given.user, Release: given.release,
+	}
+	token.User.Subject = p.userID(x.client, given.account)
+	if !given.authTime.IsZero() {
+		token.ACR, token.AMR = acrPassword, []string{amrPassword}
+	}
+	claims, err := token.Claims()
 	if err != nil {
 		return "", err
 	}
@@ -40,36 +46,32 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) error {
 		}
 		params = oauth.ParseParams(values)
 	}
-	text, perr := oauth.ParseBearer(r.Header.Values("Authorization"), nil, params)
+	given, perr := oauth.ParsePresented(r.Header.Values("Authorization"), nil, params)
 	if perr != nil {
-		return p.bearerError(w, r, perr)
+		return p.bearerError(w, r, refusePresented(given, perr))
 	}
-	if text == "" {
+	if given.Token == "" {
 		// RFC 6750 section 3.1: a request without a token gets a bare challenge.
-		w.Header().Set("WWW-Authenticate", `Bearer`)
+		w.Header()["Www-Authenticate"] = []string{`Bearer`, `DPoP ` + proofAlgorithms}
+		p.shareError(w, r)
 		w.WriteHeader(http.StatusUnauthorized)
 		return nil
 	}
 	now := p.Now()
-	b, err := p.checkToken(r.Context(), text, now)
+	b, err := p.checkPresented(w, r, given, now)
 	if err != nil {
 		return p.bearerError(w, r, err)
 	}
+	p.share(w, r, b.profile)
 	if !b.here() {
-		return p.bearerError(w, r, notHere())
+		return p.bearerError(w, r, refusePresented(given, notHere()))
 	}
 	if b.account == nil || !asksIDToken(b.scopes) {
-		return p.bearerError(w, r, &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token does not have the scope openid"})
+		return p.bearerError(w, r, refusePresented(given, &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token does not have the scope openid"}))
 	}
-	var release oidc.ClaimSet
-	for _, name := range b.table.Names(b.scopes) {
-		release |= oidc.ScopeClaims(name)
-	}
-	email := p.Email.Released(*b.account)
-	body, err := oidc.User{
-		Subject: p.userID(b.profile, b.account.ID), Name: b.account.Name, Email: email, EmailVerified: email != "",
-		PostalCode: b.account.PostalCode, UpdatedAt: b.account.UpdatedAt,
-	}.UserInfo(release)
+	// What was asked for by claims is told while the user still allows it.
+	release := releasedBy(b.table, b.scopes) | oidc.ClaimSet(b.token.Extra.UserInfo)&releasedBy(b.table, b.grant.Scopes)
+	body, err := p.describedUser(b.profile, b.account).UserInfo(release)
 	if err != nil {
 		return err
 	}
@@ -79,7 +81,10 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) error {
 
 // bearerError answers at a protected resource (RFC 6750 section 3).
 func (p *Provider) bearerError(w http.ResponseWriter, r *http.Request, err error) error {
-	e, ok := err.(*oauth.Error)
+	if e, ok := errors.AsType[*proofError](err); ok {
+		return p.askForProof(w, r, e.cause)
+	}
+	e, ok := errors.AsType[*oauth.Error](err)
 	if !ok {
 		return p.unavailable(w, r, err)
 	}
@@ -109,20 +114,12 @@ func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) error {
 		return p.unavailable(w, r, err)
 	}
 	m := oidc.Provider{
-		Issuer: p.Issuer, Documentation: p.Issuer + "/help",
+		Issuer: p.Issuer, Documentation: p.Issuer + "/help", RegistrationEndpoint: p.registrationEndpoint(),
 		Scopes: openNames(table), SigningAlgorithms: []string{string(signing.RS256), string(signing.ES256)},
+		ACRValues: []string{acrPassword}, UILocales: []string{"en"}, ClientAlgorithms: signing.ClientAlgorithms(),
 	}.Metadata()
-	m.DeviceAuthorizationEndpoint, m.PushedAuthorizationRequestEndpoint, m.EndSessionEndpoint = "", "", ""
-	m.BackChannelLogoutSupported, m.BackChannelLogoutSessionSupported, m.ClaimsParameterSupported = false, false, false
-	m.ResponseModesSupported = []string{"query"}
-	m.ClaimsSupported = slices.DeleteFunc(m.ClaimsSupported, func(name string) bool {
-		return slices.Contains([]string{"acr", "amr", "azp", "sid"}, name)
-	})
-	m.GrantTypesSupported = []string{string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials)}
-	confidential := []string{"client_secret_basic", "client_secret_post"}
-	m.TokenEndpointAuthMethodsSupported = append(confidential[:2:2], "none")
-	m.IntrospectionAuthMethodsSupported = confidential
-	m.RevocationAuthMethodsSupported = m.TokenEndpointAuthMethodsSupported
+	m.ClaimsSupported = slices.DeleteFunc(m.ClaimsSupported, func(name string) bool { return name == "azp" })
+	m.GrantTypesSupported = []string{string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials), string(oauth.GrantDeviceCode)}
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	return writeJSON(w, http.StatusOK, m)
 }

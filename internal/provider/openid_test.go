@@ -39,8 +39,8 @@ func TestRelyingParty(t *testing.T) {
 				t.Errorf("header %v", header)
 			}
 			names := slices.Sorted(maps.Keys(got.Claims))
-			if want := []string{"at_hash", "aud", "auth_time", "exp", "iat", "iss", "nonce", "sub"}; !slices.Equal(names, want) {
-				t.Errorf("claims %v, want %v: UserInfo tells the rest", names, want)
+			if want := []string{"acr", "amr", "at_hash", "aud", "auth_time", "email", "email_verified", "exp", "iat", "iss", "name", "nonce", "sub", "updated_at"}; !slices.Equal(names, want) {
+				t.Errorf("claims %v, want %v: what the scopes release, as UserInfo does", names, want)
 			}
 			authTime := time.Unix(int64(got.Claims["auth_time"].(float64)), 0)
 			if authTime.Before(before.Truncate(time.Second).Add(-time.Minute)) || authTime.After(time.Now()) {

@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"crypto/hkdf"
+	"crypto/sha256"
 	"embed"
 	"log/slog"
 	"net/http"
@@ -37,16 +39,31 @@ type Options struct {
 	Address    func(*http.Request) netip.Addr
 	// Fetch reaches the addresses that applications name.
 	Fetch *fetch.Fetcher
+	// Log is told of what goes wrong while applications are told of sign-outs.
+	Log *slog.Logger
 	// Draining is closed when the server is about to stop: nobody is kept waiting then.
 	Draining <-chan struct{}
+	// Registration says which applications may register themselves; "" is off.
+	Registration Registration
+	// RegistrationScopes are those that such applications may have, nil for all that
+	// are built in.
+	RegistrationScopes []string
+	Logos              *registry.LogoDecoder
 }
 
-// Provider serves the protocol.
+// Provider serves the protocol. Call [Provider.Run] to have applications told of
+// sign-outs.
 type Provider struct {
 	Options
 	pages  *web.Pages
-	facts  *limit.Limiter
 	cookie string
+	// facts, pairs and pushes slow down what strangers can ask for and have kept.
+	facts, pairs, pushes *limit.Limiter
+	keySets              *fetch.KeySets
+	// sessions is the key of the names that applications know sessions by.
+	sessions []byte
+	// logouts wakes up who tells of sign-outs.
+	logouts chan struct{}
 	// waiting are the requests at the feed for APIs.
 	waiting waiting
 }
@@ -57,16 +74,26 @@ func New(o Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pages.Need("consent", "refused"); err != nil {
+	if err := pages.Need("consent", "device", "device_consent", "form_post", "logout", "logout_done", "logout_refused", "refused", "relay"); err != nil {
 		return nil, err
 	}
-	// The answer to the consent page is posted again as it was.
-	o.Kit.Labels(consentPath, web.Label{Name: "decision"}, web.Label{Name: "account"}, web.Label{Name: "scope"})
+	// The answers to the pages are posted again as they were.
+	answers := []web.Label{{Name: "decision"}, {Name: "account"}, {Name: "scope"}}
+	o.Kit.Labels(consentPath, answers...)
+	o.Kit.Labels(devicePath, append(answers, web.Label{Name: fieldUserCode, Text: labelUserCode})...)
 	p := &Provider{Options: o, pages: pages, cookie: "gatelodge_request"}
 	if o.Sessions.Secure {
 		p.cookie = "__Host-" + p.cookie
 	}
+	p.pairs = limit.New(limit.Rate{Burst: 120, Every: time.Second})
 	p.facts = limit.New(limit.Rate{Burst: 60, Every: time.Second})
+	p.pushes = limit.New(limit.Rate{Burst: 60, Every: time.Second})
+	p.keySets = fetch.NewKeySets(o.Fetch)
+	if p.sessions, err = hkdf.Key(sha256.New, o.SubjectKey, nil, "names of sessions", 32); err != nil {
+		return nil, err
+	}
+	p.logouts = make(chan struct{}, 1)
+	o.Store.Observe(p.wakeForLogouts)
 	return p, nil
 }
 

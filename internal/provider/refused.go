@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"gatelodge/internal/audit"
+	"gatelodge/internal/oauth"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/session"
 	"gatelodge/internal/store"
@@ -22,21 +23,24 @@ type refusedData struct {
 	Reason      string
 	Sent        string
 	RequestID   string
+	Again       bool // starting anew from the application may help
+	Popup       bool
 	// Of the owner only.
 	Owner   bool
 	Nearest string
 	Was     registry.Difference
 	Should  registry.Difference
 	EditURL string
+	// Edit says what is edited there.
+	Edit string
 }
 
 // refusedPage says in words which application, what was sent and which rule failed.
 func (p *Provider) refusedPage(w http.ResponseWriter, r *http.Request, e *unsafeTarget) error {
 	d := refusedData{
 		ClientID: printable(e.clientID), Heading: "This request cannot be answered", Reason: words(e.cause),
-		RequestID: web.RequestID(r.Context()),
+		RequestID: web.RequestID(r.Context()), Again: e.cause.Code == oauth.InvalidRequestURI,
 	}
-	refusal := audit.Refusal{Endpoint: r.URL.Path, Code: string(e.cause.Code), Words: words(e.cause)}
 	if e.profile == nil {
 		d.Heading = "This application is not known here"
 	} else {
@@ -44,25 +48,71 @@ func (p *Provider) refusedPage(w http.ResponseWriter, r *http.Request, e *unsafe
 		d.Heading = "The request of " + e.profile.Name + " cannot be answered"
 	}
 	badge := p.Sessions.Badge(r)
+	if e.origin != nil {
+		if err := p.refusedOrigin(r, e, &d); err != nil {
+			return err
+		}
+	}
 	if m := e.mismatch; m != nil {
 		d.Heading = "This return URL is not allowed"
 		d.Sent = m.Sent
-		refusal.Words = "The return URL is not one of the Allowed Return URLs. " + m.Words
-		refusal.Sent, refusal.Nearest = cut(m.Sent), m.Nearest
 		owner, err := p.ownedBy(r, e.profile)
 		if err != nil {
 			return err
 		}
 		if d.Owner = owner; owner {
 			d.Nearest, d.Was, d.Should = m.Nearest, m.SentParts, m.NearestParts
-			d.EditURL = "/console/profiles/" + e.profile.Application.String() + "/web-settings?" + url.Values{"edit": {"1"}, "add": {m.Sent}}.Encode()
+			d.EditURL, d.Edit = editPath(e.profile, "add", m.Sent), "Edit Allowed Return URLs"
 		} else {
 			// The rule in words may tell registered values.
 			d.Reason = "After sign-in, " + e.profile.Name + " asked to send you to an address that its developer has not registered as an Allowed Return URL. Addresses are compared exactly, letter by letter."
 		}
 	}
-	p.refuse(r, e.profile, refusal)
+	p.refuse(r, e.profile, e.refusal(r.URL.Path))
 	return p.pages.Render(w, r, http.StatusBadRequest, "refused", web.Page{Title: d.Heading, Narrow: true, Account: badge, Data: d})
+}
+
+// refusal is what the profile's owner reads of it.
+func (e *unsafeTarget) refusal(endpoint string) audit.Refusal {
+	refusal := audit.Refusal{Endpoint: endpoint, Code: string(e.cause.Code), Words: words(e.cause)}
+	if m := e.mismatch; m != nil {
+		refusal.Words = "The return URL is not one of the Allowed Return URLs. " + m.Words
+		refusal.Sent, refusal.Nearest = cut(m.Sent), m.Nearest
+	}
+	if m := e.origin; m != nil {
+		refusal.Code, refusal.Words = audit.OriginNotAllowed, "A page asked for a popup, and its origin is not one of the Allowed Origins. "+m.Words
+		refusal.Sent, refusal.Nearest = cut(m.Sent), m.Nearest
+	}
+	return refusal
+}
+
+// refusedOrigin fills the page for a popup of a page whose origin is not allowed: it
+// says which one was refused and, to who can change it, where.
+func (p *Provider) refusedOrigin(r *http.Request, e *unsafeTarget, d *refusedData) error {
+	m := e.origin
+	d.Heading, d.Sent, d.Popup = "This page’s origin is not allowed", m.Sent, true
+	if m.Sent == "" {
+		d.Heading = "This popup does not say which page opened it"
+	}
+	owner, err := p.ownedBy(r, e.profile)
+	if err != nil {
+		return err
+	}
+	switch d.Owner = owner; {
+	case owner:
+		d.Nearest, d.Was, d.Should = m.Nearest, m.SentParts, m.NearestParts
+		d.EditURL, d.Edit = editPath(e.profile, "add_origin", m.Sent), "Edit Allowed Origins"
+	case m.Sent != "":
+		// The rule in words may tell registered values.
+		d.Reason = "A page opened this window to sign you in to " + e.profile.Name + ". Its origin, below, is not among the Allowed Origins of that application, so it must not hear the answer. Origins are compared exactly: scheme, host and port."
+	}
+	return nil
+}
+
+// editPath leads to the form with Allowed Origins and Return URLs, with a value filled
+// in that is not saved.
+func editPath(profile *registry.SecurityProfile, list, value string) string {
+	return "/console/profiles/" + profile.Application.String() + "/web-settings?" + url.Values{"edit": {"1"}, list: {value}}.Encode()
 }
 
 // ownedBy reports whether whoever is signed in owns the profile.

@@ -32,6 +32,8 @@ type request struct {
 	dialect  oauth.Dialect
 	profile  *registry.SecurityProfile
 	redirect oauth.RedirectURI
+	// origin is that of the page that opened a popup, "" for a request without one.
+	origin string
 	// essential and voluntary are the scopes asked for (login-with-amazon.md section 4).
 	essential, voluntary oauth.ScopeSet
 	// table says what the scopes are.
@@ -43,6 +45,13 @@ type request struct {
 	maxAge    oidc.MaxAge
 	nonce     string
 	startedAt time.Time
+	// asked are the scopes of the parameter scope; the rest is asked for by the
+	// parameter claims alone, and named in implied.
+	asked   oauth.ScopeSet
+	implied []string
+	claims  oidc.ClaimsRequest
+	// subjects are the users of whom it has to be one, nil for anybody.
+	subjects []string
 }
 
 func (q *request) requested() oauth.ScopeSet { return q.essential.Union(q.voluntary) }
@@ -63,6 +72,7 @@ type unsafeTarget struct {
 	profile  *registry.SecurityProfile
 	clientID string
 	mismatch *registry.ReturnURLMismatch
+	origin   *registry.OriginMismatch
 }
 
 func (e *unsafeTarget) Error() string { return e.cause.Error() }
@@ -75,29 +85,32 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	if perr != nil && clientID == "" {
 		return nil, &unsafeTarget{cause: perr}
 	}
-	key, err := p.Namespace.ParseClientID(clientID)
-	if err != nil {
-		return nil, &unsafeTarget{cause: oauth.InvalidParameter("client_id").Because(err.Error()), clientID: clientID}
-	}
-	profile, err := p.View.Client(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, &unsafeTarget{cause: oauth.InvalidParameter("client_id").Because("No application has this client ID. It may have been deleted."), clientID: clientID}
-	}
+	profile, key, err := p.client(ctx, clientID)
 	if err != nil {
 		return nil, err
 	}
 	if perr != nil {
 		return nil, &unsafeTarget{cause: perr, profile: profile, clientID: clientID}
 	}
-	redirect, err := registry.MatchReturnURL(profile.Settings.Kind, profile.ReturnURLs, sent)
+	redirect, origin, err := p.matchTarget(profile, sent)
 	if m, ok := errors.AsType[*registry.ReturnURLMismatch](err); ok {
 		return nil, &unsafeTarget{cause: oauth.InvalidParameter("redirect_uri").Because(m.Words), profile: profile, clientID: clientID, mismatch: m}
+	}
+	if m, ok := errors.AsType[*registry.OriginMismatch](err); ok {
+		return nil, &unsafeTarget{cause: oauth.InvalidParameter("redirect_uri").Because(m.Words), profile: profile, clientID: clientID, origin: m}
 	}
 	if err != nil {
 		return nil, err
 	}
+	mode, perr := answerMode(params, d, redirect)
+	if perr == nil && origin != "" && mode == oauth.ModeFormPost {
+		mode, perr = oauth.ModeQuery, oauth.InvalidParameter("response_mode").Because("The relay page of a popup takes no form. Leave response_mode=form_post out.")
+	}
 	reject := func(e *oauth.Error) error {
-		return &rejection{cause: e, profile: profile, target: target{redirect: redirect, mode: oauth.RequestedMode(params, d), state: params.Value("state"), dialect: d}}
+		return &rejection{cause: e, profile: profile, target: target{redirect: redirect, mode: mode, state: params.Value("state"), dialect: d}}
+	}
+	if perr != nil {
+		return nil, reject(perr)
 	}
 	if _, ok := profile.Device(key); ok {
 		return nil, reject(oauth.NotAuthorized().Because("This is the client ID of a device, which has no return URL: it starts with the device grant."))
@@ -105,7 +118,7 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	if !profile.SuspendedAt.IsZero() {
 		return nil, reject(oauth.NotAuthorized().Because("The operator has suspended this security profile."))
 	}
-	if !profile.Settings.Kind.May(oauth.GrantAuthorizationCode) {
+	if !profile.May(oauth.GrantAuthorizationCode) {
 		return nil, reject(oauth.NotAuthorized().Because("A security profile of the kind “" + profile.Settings.Kind.Name() + "” never sends users here."))
 	}
 	parsed, perr := oauth.ParseAuthorizationRequest(params, d)
@@ -114,6 +127,9 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	}
 	if parsed.ResponseType == oauth.ResponseToken && !profile.Settings.Implicit {
 		return nil, reject(oauth.NotAuthorized().Because("The implicit grant (response_type=token) is switched off for this profile. Better: send response_type=code."))
+	}
+	if parsed.ResponseType == oauth.ResponseToken && profile.Settings.RequireDPoP {
+		return nil, reject(oauth.NotAuthorized().Because("The tokens of this profile are bound to keys (DPoP), which the implicit grant (response_type=token) cannot do. Send response_type=code."))
 	}
 	if perr := publicPKCE(profile.Settings.Kind, parsed); perr != nil {
 		return nil, reject(perr)
@@ -126,7 +142,7 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 		return nil, reject(perr)
 	}
 	q := &request{
-		AuthorizationRequest: parsed, values: values, dialect: d, profile: profile, redirect: redirect, table: table,
+		AuthorizationRequest: parsed, values: values, dialect: d, profile: profile, redirect: redirect, origin: origin, table: table,
 		nonce: params.Value("nonce"), startedAt: p.Now(),
 	}
 	if q.prompt, perr = oidc.ParsePrompt(parsed.Prompt); perr != nil {
@@ -135,29 +151,44 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	if q.maxAge, perr = oidc.ParseMaxAge(params.Value("max_age")); perr != nil {
 		return nil, reject(perr)
 	}
-	for _, name := range parsed.Scope {
-		scope, ok := table.Lookup(name)
-		if !ok {
-			return nil, reject(oauth.UnknownScope().Because(fmt.Sprintf("There is no scope %q. %s", name, mayAsk(profile, table))))
-		}
-		if !profile.MayAsk(scope) {
-			return nil, reject(oauth.UnknownScope().Because(notGranted(scope) + " " + mayAsk(profile, table)))
-		}
-		essential := scope.Essential
-		if datum := parsed.ScopeData[name]; datum.Essential != nil {
-			essential = *datum.Essential
-		}
-		if essential {
-			q.essential = q.essential.With(scope.Number)
-		} else {
-			q.voluntary = q.voluntary.With(scope.Number)
-		}
+	if q.essential, q.voluntary, perr = askedScopes(profile, table, parsed.Scope, parsed.ScopeData); perr != nil {
+		return nil, reject(perr)
 	}
 	q.audience, err = p.resources(ctx, q.Resources, table, q.requested())
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return nil, reject(e)
 	}
+	if err != nil {
+		return nil, err
+	}
+	err = p.readOpenID(ctx, q, params)
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return nil, reject(e)
+	}
 	return q, err
+}
+
+// askedScopes are the scopes that a profile asks for, if it may.
+func askedScopes(profile *registry.SecurityProfile, table *registry.Scopes, names []string, data map[string]oauth.ScopeDatum) (essential, voluntary oauth.ScopeSet, refusal *oauth.Error) {
+	for _, name := range names {
+		scope, ok := table.Lookup(name)
+		if !ok {
+			return essential, voluntary, oauth.UnknownScope().Because(fmt.Sprintf("There is no scope %q. %s", name, mayAsk(profile, table)))
+		}
+		if !profile.MayAsk(scope) {
+			return essential, voluntary, oauth.UnknownScope().Because(notGranted(scope) + " " + mayAsk(profile, table))
+		}
+		isEssential := scope.Essential
+		if datum := data[name]; datum.Essential != nil {
+			isEssential = *datum.Essential
+		}
+		if isEssential {
+			essential = essential.With(scope.Number)
+		} else {
+			voluntary = voluntary.With(scope.Number)
+		}
+	}
+	return essential, voluntary, nil
 }
 
 // publicPKCE holds applications that can keep no secret to S256 before their users are
@@ -172,6 +203,19 @@ func publicPKCE(kind registry.Kind, asked oauth.AuthorizationRequest) *oauth.Err
 	default:
 		return oauth.InvalidParameter("code_challenge_method").Because(reason)
 	}
+}
+
+// client finds the application of an authorization request.
+func (p *Provider) client(ctx context.Context, clientID string) (*registry.SecurityProfile, registry.ClientKey, error) {
+	key, err := p.Namespace.ParseClientID(clientID)
+	if err != nil {
+		return nil, key, &unsafeTarget{cause: oauth.InvalidParameter("client_id").Because(err.Error()), clientID: clientID}
+	}
+	profile, err := p.View.Client(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, key, &unsafeTarget{cause: oauth.InvalidParameter("client_id").Because("No application has this client ID. It may have been deleted."), clientID: clientID}
+	}
+	return profile, key, err
 }
 
 // refuseObjects refuses request objects, which are not read here: OpenID Connect
@@ -213,8 +257,17 @@ func (q *request) anyAppMayAnswer() bool {
 	return q.profile.Settings.Kind == registry.Native && q.redirect.Scheme() != "https"
 }
 
+// silent is what the user is not asked for. An application that registered itself
+// gets nothing unasked: a link would be all that a stranger needs (CVE-2026-101062).
+func (q *request) silent() oauth.ScopeSet {
+	if q.profile.Dynamic {
+		return oauth.ScopeSet{}
+	}
+	return silent
+}
+
 func (q *request) ask(g *authz.Grant) authz.Ask {
-	a := authz.Ask{Dialect: q.dialect, Essential: q.essential, Voluntary: q.voluntary, Silent: silent,
+	a := authz.Ask{Dialect: q.dialect, Essential: q.essential, Voluntary: q.voluntary, Silent: q.silent(),
 		Renew: q.prompt.Has(oidc.PromptConsent) || q.prompt.Has(oidc.PromptSelectAccount) || q.anyAppMayAnswer()}
 	if g != nil {
 		a.Grant = *g
@@ -248,7 +301,11 @@ func (p *Provider) seal(w http.ResponseWriter, r *http.Request, q *request) (str
 	if err := encoder.Encode(inFlight{Dialect: q.dialect, Values: q.values, Browser: p.bindBrowser(w, r), Started: q.startedAt.Unix()}); err != nil {
 		return "", err
 	}
-	sealed, err := p.View.Keys().Seal([]byte(consentPath+"?request="), seal.Request, q.startedAt, plain.Bytes())
+	path := consentPath + "?request="
+	if q.origin != "" {
+		path = popupConsentPath
+	}
+	sealed, err := p.View.Keys().Seal([]byte(path), seal.Request, q.startedAt, plain.Bytes())
 	if errors.Is(err, seal.ErrTooLong) || len(sealed) > maxAddress {
 		return "", q.tooLong()
 	}

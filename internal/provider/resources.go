@@ -3,7 +3,9 @@ package provider
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"gatelodge/internal/oauth"
@@ -20,18 +22,24 @@ func (p *Provider) tokenInfo(w http.ResponseWriter, r *http.Request) error {
 		return p.writeError(w, r, http.StatusMethodNotAllowed, &oauth.Error{Code: oauth.InvalidRequest, Description: "Only GET is supported"})
 	}
 	now := p.Now()
-	// Only the query form is documented.
-	text, perr := oauth.ParseBearer(nil, nil, oauth.ParseParams(r.URL.Query()))
-	if perr == nil && text == "" {
+	// Only the query form is documented; a token that is bound to a key comes in the
+	// header (RFC 9449 section 7.1).
+	byProof := slices.DeleteFunc(slices.Clone(r.Header.Values("Authorization")), func(header string) bool {
+		scheme, _, _ := strings.Cut(header, " ")
+		return !strings.EqualFold(scheme, "DPoP")
+	})
+	given, perr := oauth.ParsePresented(byProof, nil, oauth.ParseParams(r.URL.Query()))
+	if perr == nil && given.Token == "" {
 		perr = oauth.MissingParameter("access_token")
 	}
 	if perr != nil {
 		return p.writeError(w, r, perr.Status(), perr)
 	}
-	b, err := p.checkToken(r.Context(), text, now)
+	b, err := p.checkPresented(w, r, given, now)
 	if err != nil {
 		return p.resourceError(w, r, err)
 	}
+	p.share(w, r, b.profile)
 	info := struct {
 		Issuer string `json:"iss"`
 		UserID string `json:"user_id,omitempty"`
@@ -70,7 +78,7 @@ type claims struct {
 }
 
 func (p *Provider) userProfile(w http.ResponseWriter, r *http.Request) error {
-	c, err := p.readClaims(r)
+	c, err := p.readClaims(w, r)
 	if err != nil {
 		return p.resourceError(w, r, err)
 	}
@@ -79,7 +87,7 @@ func (p *Provider) userProfile(w http.ResponseWriter, r *http.Request) error {
 
 // oldUserProfile is the profile in the names of old libraries.
 func (p *Provider) oldUserProfile(w http.ResponseWriter, r *http.Request) error {
-	c, err := p.readClaims(r)
+	c, err := p.readClaims(w, r)
 	if err != nil {
 		return p.resourceError(w, r, err)
 	}
@@ -98,24 +106,25 @@ func (p *Provider) oldUserProfile(w http.ResponseWriter, r *http.Request) error 
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-func (p *Provider) readClaims(r *http.Request) (claims, error) {
+func (p *Provider) readClaims(w http.ResponseWriter, r *http.Request) (claims, error) {
 	now := p.Now()
-	text, perr := oauth.ParseBearer(r.Header.Values("Authorization"), r.Header.Values("X-Amz-Access-Token"), oauth.ParseParams(r.URL.Query()))
+	given, perr := oauth.ParsePresented(r.Header.Values("Authorization"), r.Header.Values("X-Amz-Access-Token"), oauth.ParseParams(r.URL.Query()))
 	if perr != nil {
-		return claims{}, perr
+		return claims{}, refusePresented(given, perr)
 	}
-	if text == "" {
+	if given.Token == "" {
 		return claims{}, oauth.MissingParameter("access_token")
 	}
-	b, err := p.checkToken(r.Context(), text, now)
+	b, err := p.checkPresented(w, r, given, now)
 	if err != nil {
 		return claims{}, err
 	}
+	p.share(w, r, b.profile)
 	if !b.here() {
-		return claims{}, notHere()
+		return claims{}, refusePresented(given, notHere())
 	}
 	if b.account == nil {
-		return claims{}, &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token is not a user's"}
+		return claims{}, refusePresented(given, &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token is not a user's"})
 	}
 	var c claims
 	for _, claim := range b.table.Claims(b.scopes) {
@@ -137,6 +146,9 @@ func (p *Provider) readClaims(r *http.Request) (claims, error) {
 // resourceError answers at a resource of Login with Amazon: 400 for a bad token
 // (login-with-amazon.md section 11), beside the challenge of RFC 6750 section 3.
 func (p *Provider) resourceError(w http.ResponseWriter, r *http.Request, err error) error {
+	if e, ok := errors.AsType[*proofError](err); ok {
+		return p.askForProof(w, r, e.cause)
+	}
 	e, ok := errors.AsType[*oauth.Error](err)
 	if !ok {
 		return p.unavailable(w, r, err)
@@ -172,8 +184,8 @@ func (p *Provider) clientFacts(w http.ResponseWriter, r *http.Request) error {
 		ClientID  string `json:"client_id"`
 		Name      string `json:"client_name"`
 		Logo      string `json:"logo_uri,omitempty"`
-		Publisher string `json:"publisher"`
-		Privacy   string `json:"policy_uri"`
+		Publisher string `json:"publisher,omitempty"`
+		Privacy   string `json:"policy_uri,omitempty"`
 	}{p.Namespace.ClientID(profile.Client), profile.Name, "", developer.Company, profile.PrivacyURL}
 	if path := profile.Logo.Path(); path != "" {
 		facts.Logo = p.Issuer + path

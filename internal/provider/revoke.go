@@ -16,9 +16,9 @@ import (
 func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) error {
 	x := &exchange{path: oauth.Standard, now: p.Now()}
 	params, err := p.identify(r, x)
-	if err == nil && x.method == oauth.AuthNone && !x.client.Settings.Kind.Public() {
+	if err == nil && x.method == oauth.AuthNone && x.device == 0 && !x.client.Settings.Kind.Public() {
 		// Section 2.1: who has a secret proves it.
-		err = oauth.ClientAuthenticationFailed().Because("Revocation needs the client secret, except for single pages and native apps.")
+		err = oauth.ClientAuthenticationFailed().Because("Revocation needs the client secret or key, except for single pages, native apps and devices.")
 	}
 	if err == nil && params.Value("token") == "" {
 		err = oauth.MissingParameter("token")
@@ -29,13 +29,14 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return p.turnBack(w, r, x, err)
 	}
+	p.share(w, r, x.client)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
 
 func (p *Provider) endTokens(ctx context.Context, x *exchange, text string) error {
-	grantID, family, profileID, err := p.familyOf(ctx, text, x.now)
+	grantID, family, profileID, device, err := p.familyOf(ctx, text, x.now)
 	if _, gone := errors.AsType[*oauth.Error](err); gone {
 		return nil
 	}
@@ -43,7 +44,7 @@ func (p *Provider) endTokens(ctx context.Context, x *exchange, text string) erro
 		return err
 	}
 	switch {
-	case profileID != x.client.ID:
+	case profileID != x.client.ID, x.device != 0 && device != x.device:
 		// Section 2.1: the request is refused when the token is another client's.
 		return oauth.NotAuthorized().Because("The token to revoke was given to another application.")
 	case grantID == 0:
@@ -52,17 +53,17 @@ func (p *Provider) endTokens(ctx context.Context, x *exchange, text string) erro
 	return p.Store.EndFamily(ctx, grantID, family, x.now)
 }
 
-func (p *Provider) familyOf(ctx context.Context, text string, now time.Time) (grantID int64, family authz.Family, profileID int64, err error) {
+func (p *Provider) familyOf(ctx context.Context, text string, now time.Time) (grantID int64, family authz.Family, profileID, device int64, err error) {
 	if _, ok := cutPrefix(text, standardRefresh, amazonRefresh); ok {
 		token, grant, err := p.openRefreshToken(ctx, text)
 		if err != nil {
-			return 0, family, 0, err
+			return 0, family, 0, 0, err
 		}
-		return grant.ID, token.Family, grant.ProfileID, nil
+		return grant.ID, token.Family, grant.ProfileID, token.Extra.Device, nil
 	}
 	b, err := p.checkToken(ctx, text, now)
 	if err != nil {
-		return 0, family, 0, err
+		return 0, family, 0, 0, err
 	}
-	return b.token.GrantID, b.token.Family, b.profile.ID, nil
+	return b.token.GrantID, b.token.Family, b.profile.ID, b.token.Extra.Device, nil
 }

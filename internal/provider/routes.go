@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gatelodge/internal/oauth"
+	"gatelodge/internal/registry"
 	"gatelodge/internal/web"
 )
 
@@ -17,7 +18,11 @@ const (
 	amazonAuthorize   = "/ap/oa"
 	amazonToken       = "/auth/o2/token"
 	amazonTokenInfo   = "/auth/o2/tokeninfo"
+	standardDevice    = "/oauth2/device_authorization"
+	amazonDevice      = "/auth/o2/create/codepair"
 	consentPath       = "/consent"
+	logoutPath        = "/oauth2/logout"
+	devicePath        = "/device"
 )
 
 // Routes registers every route of the surface.
@@ -28,34 +33,78 @@ func (p *Provider) Routes(mux *http.ServeMux) {
 	mux.Handle("GET "+amazonAuthorize, browser(p.authorize(oauth.LoginWithAmazon)))
 	mux.Handle("POST "+amazonAuthorize, browser(p.authorize(oauth.LoginWithAmazon)))
 
+	mux.Handle("GET "+logoutPath, browser(p.logout))
+	mux.Handle("POST "+logoutPath, browser(p.logout))
+	mux.Handle("POST "+logoutPath+"/confirm", p.Kit.Browser(p.confirmLogout))
+
 	mux.Handle("GET "+consentPath, p.Kit.Browser(p.consentPage))
 	mux.Handle("POST "+consentPath, p.Kit.Browser(p.decide))
 
-	mux.Handle(standardToken, p.Kit.API(p.tokenEndpoint(oauth.Standard)))
+	mux.Handle("GET "+devicePath, p.Kit.Browser(p.devicePage))
+	mux.Handle("POST "+devicePath, p.Kit.Browser(p.enterCode))
+
+	mux.Handle(standardDevice, p.Kit.API(p.crossOrigin(p.deviceEndpoint(oauth.Standard), http.MethodPost)))
+	mux.Handle(standardToken, p.Kit.API(p.crossOrigin(p.tokenEndpoint(oauth.Standard), http.MethodPost)))
 	mux.Handle("/.well-known/openid-configuration", p.only(p.metadata, http.MethodGet, http.MethodHead))
 	mux.Handle("/.well-known/oauth-authorization-server", p.only(p.metadata, http.MethodGet, http.MethodHead))
 	mux.Handle("/oauth2/jwks", p.only(p.jwks, http.MethodGet, http.MethodHead))
-	mux.Handle("/oauth2/userinfo", p.only(p.userInfo, http.MethodGet, http.MethodPost))
+	mux.Handle("/oauth2/userinfo", p.onlyShared(p.userInfo, http.MethodGet, http.MethodPost))
+	mux.Handle("/oauth2/par", p.onlyShared(p.par, http.MethodPost))
 	mux.Handle("/oauth2/introspect", p.only(p.introspect, http.MethodPost))
-	mux.Handle("/oauth2/revoke", p.only(p.revoke, http.MethodPost))
+	mux.Handle("/oauth2/revoke", p.onlyShared(p.revoke, http.MethodPost))
 	mux.Handle("/oauth2/changes", p.only(p.changes, http.MethodGet))
+	mux.Handle(registrationPath, p.only(p.register, http.MethodPost))
 	for _, auth := range spellings("auth") {
 		mux.Handle("/"+auth+"/", p.Kit.API(p.amazonAPI))
 	}
-	mux.Handle("GET /user/profile", p.Kit.API(p.userProfile))
-	mux.Handle("GET /ap/user/profile", p.Kit.API(p.oldUserProfile))
+	mux.Handle("GET /user/profile", p.onlyShared(p.userProfile, http.MethodGet, http.MethodHead))
+	mux.Handle("OPTIONS /user/profile", p.onlyShared(p.userProfile, http.MethodGet, http.MethodHead))
+	mux.Handle("GET /ap/user/profile", p.onlyShared(p.oldUserProfile, http.MethodGet, http.MethodHead))
+	mux.Handle("OPTIONS /ap/user/profile", p.onlyShared(p.oldUserProfile, http.MethodGet, http.MethodHead))
+	mux.Handle("GET "+registry.RelayPath, p.Kit.Browser(p.relay))
 	mux.Handle("GET /oauth2/clients/{client_id}", p.Kit.API(p.clientFacts))
+}
+
+// Countries serves the device's page below every country, in any case of the letters:
+// /us/code (login-with-amazon.md section 9). Beside the other routes the pattern would
+// be ambiguous, so it stands before next, which has what no route is for.
+func (p *Provider) Countries(next http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	page := func(h web.Handler) http.HandlerFunc {
+		served := p.Kit.Browser(h)
+		return func(w http.ResponseWriter, r *http.Request) {
+			if isCountry(r.PathValue("country")) && strings.EqualFold(r.PathValue("page"), "code") {
+				served.ServeHTTP(w, r)
+				return
+			}
+			next.ServeHTTP(w, r)
+		}
+	}
+	mux.HandleFunc("GET /{country}/{page}", page(p.devicePage))
+	mux.HandleFunc("POST /{country}/{page}", page(p.enterCode))
+	mux.Handle("/", next)
+	return mux
 }
 
 // only serves some methods and answers all others in JSON, as applications expect.
 func (p *Provider) only(h web.Handler, methods ...string) http.Handler {
-	return p.Kit.API(func(w http.ResponseWriter, r *http.Request) error {
+	return p.Kit.API(p.restrict(h, methods))
+}
+
+// onlyShared is only for an endpoint that pages of Allowed Origins may use (cors.go).
+// Its handler calls share as soon as it knows whose request it is.
+func (p *Provider) onlyShared(h web.Handler, methods ...string) http.Handler {
+	return p.Kit.API(p.crossOrigin(p.restrict(h, methods), methods...))
+}
+
+func (p *Provider) restrict(h web.Handler, methods []string) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		if !slices.Contains(methods, r.Method) {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
 			return p.writeError(w, r, http.StatusMethodNotAllowed, &oauth.Error{Code: oauth.InvalidRequest, Description: "Only " + strings.Join(methods, " and ") + " is supported"})
 		}
 		return h(w, r)
-	})
+	}
 }
 
 // spellings gives a word of lower-case letters in every mix of upper and lower
@@ -79,10 +128,13 @@ func (p *Provider) amazonAPI(w http.ResponseWriter, r *http.Request) error {
 	switch path {
 	case amazonToken:
 		web.LogAttr(r.Context(), slog.String("endpoint", path))
-		return p.tokenEndpoint(oauth.LoginWithAmazon)(w, r)
+		return p.crossOrigin(p.tokenEndpoint(oauth.LoginWithAmazon), http.MethodPost)(w, r)
+	case amazonDevice:
+		web.LogAttr(r.Context(), slog.String("endpoint", path))
+		return p.crossOrigin(p.deviceEndpoint(oauth.LoginWithAmazon), http.MethodPost)(w, r)
 	case amazonTokenInfo:
 		web.LogAttr(r.Context(), slog.String("endpoint", path))
-		return p.tokenInfo(w, r)
+		return p.crossOrigin(p.tokenInfo, http.MethodGet)(w, r)
 	default:
 		return p.writeError(w, r, http.StatusNotFound, &oauth.Error{Code: oauth.InvalidRequest, Description: "There is no such endpoint"})
 	}

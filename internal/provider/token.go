@@ -12,25 +12,37 @@ import (
 	"gatelodge/internal/audit"
 	"gatelodge/internal/authz"
 	"gatelodge/internal/oauth"
+	"gatelodge/internal/oidc"
 	"gatelodge/internal/registry"
-	"gatelodge/internal/store"
+	"gatelodge/internal/web"
 )
 
 // exchange is one token request on its way through the phases. A grant fills in
 // what is its own; it cannot forget a shared step.
 type exchange struct {
 	// path is the dialect of the path that was asked, not of the code.
-	path   oauth.Dialect
-	now    time.Time
-	client *registry.SecurityProfile
+	path oauth.Dialect
+	now  time.Time
+	// endpoint is the URL that was called, as it is known to the outside.
+	endpoint string
+	values   url.Values
+	client   *registry.SecurityProfile
 	// device is the id of the profile's device client that asks, 0 for its own client.
 	device int64
 	method oauth.ClientAuthMethod
 	// secret is the id of the secret that was used, 0 without one.
-	secret  int64
+	secret int64
+	// key is what the request has proved to have, by a proof that was spent or not.
+	key     jkt
+	proof   [32]byte
+	spent   bool
 	request oauth.TokenRequest
 	// table says what scopes there are.
 	table *registry.Scopes
+	// pair is what the device grant is about, nil elsewhere.
+	pair *authz.DevicePair
+	// interval is what a device that has to wait is told.
+	interval time.Duration
 }
 
 // issue is what a grant decided to give.
@@ -48,7 +60,10 @@ type issue struct {
 	account  int64
 	authTime time.Time
 	nonce    string
-	extra    authz.Extra
+	// user and release are what the ID token tells about the user.
+	user    oidc.User
+	release oidc.ClaimSet
+	extra   authz.Extra
 	// audience are the APIs that the access token is for; extra has those of the grant.
 	audience audience
 }
@@ -62,31 +77,49 @@ func (p *Provider) tokenEndpoint(path oauth.Dialect) func(http.ResponseWriter, *
 		}
 		x := &exchange{path: path, now: p.Now()}
 		given, err := p.exchange(r, x)
-		if err != nil {
+		if err = errors.Join(err, p.offerNonceFor(w, r, x)); err != nil {
 			return p.turnBack(w, r, x, err)
 		}
+		p.share(w, r, x.client)
 		return p.answer(w, r, x, given)
 	}
 }
 
 // turnBack answers the error of an application's request.
 func (p *Provider) turnBack(w http.ResponseWriter, r *http.Request, x *exchange, err error) error {
+	p.share(w, r, x.client)
+	p.shareError(w, r) // where no client is known
 	e, ok := errors.AsType[*oauth.Error](err)
 	if !ok {
 		return p.unavailable(w, r, err)
 	}
-	p.refuse(r, x.client, audit.Refusal{Endpoint: r.URL.Path, Code: string(e.Code), Words: words(e)})
+	if e.Code != oauth.AuthorizationPending { // nothing is wrong with it
+		p.refuse(r, x.client, audit.Refusal{Endpoint: r.URL.Path, Code: string(e.Code), Words: words(e)})
+	}
 	if e.Code == oauth.InvalidClient && r.Header.Get("Authorization") != "" {
 		// RFC 6749 section 5.2: the scheme that the client used.
 		w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
 	}
-	return p.writeError(w, r, e.Status(), e)
+	return writeJSON(w, e.Status(), wireError{
+		Description: e.Description, Error: e.Code, RequestID: web.RequestID(r.Context()), Interval: int(x.interval / time.Second),
+	})
 }
 
 // exchange runs the phases, the same for every grant.
 func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
-	params, err := p.identify(r, x)
+	params, err := p.parse(r, x)
+	switch {
+	case err != nil:
+		return issue{}, err
+	case oauth.PairAlone(params) && r.Header.Get("Authorization") == "":
+		err = p.identifyByPair(r.Context(), x, params)
+	default:
+		err = p.identifyClient(r, x, params)
+	}
 	if err != nil {
+		return issue{}, err
+	}
+	if err := p.prove(r, x); err != nil {
 		return issue{}, err
 	}
 	request, perr := oauth.ParseTokenRequest(params)
@@ -95,22 +128,37 @@ func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
 	}
 	x.request = request
 	switch {
+	case x.client.Settings.RequireDPoP && x.key == jkt{}:
+		return issue{}, oauth.InvalidProof("This application has to send a DPoP proof.")
 	case x.device != 0 && request.GrantType != oauth.GrantDeviceCode && request.GrantType != oauth.GrantRefreshToken:
 		return issue{}, oauth.NotAuthorized().Because("This is the client ID of a device, which can only use the device grant and refresh what it got.")
-	case x.device == 0 && !x.client.Settings.Kind.May(request.GrantType):
+	case x.device == 0 && !x.client.May(request.GrantType):
 		return issue{}, oauth.NotAuthorized().Because("The kind of this security profile does not allow grant_type " + string(request.GrantType) + ".")
 	}
 	if x.table, err = p.View.Scopes(r.Context()); err != nil {
 		return issue{}, err
 	}
 	// 4. Run the grant.
+	given, err := p.run(r.Context(), x)
+	if err != nil {
+		return issue{}, err
+	}
+	// 5. The proof counts once, and what is given is bound to its key (RFC 9449
+	// sections 5 and 6).
+	given.extra.Key = x.key
+	return given, p.spend(r.Context(), x)
+}
+
+func (p *Provider) run(ctx context.Context, x *exchange) (issue, error) {
 	switch x.request.GrantType {
 	case oauth.GrantAuthorizationCode:
-		return p.redeem(r.Context(), x)
+		return p.redeem(ctx, x)
 	case oauth.GrantRefreshToken:
-		return p.refresh(r.Context(), x)
+		return p.refresh(ctx, x)
 	case oauth.GrantClientCredentials:
-		return p.clientCredentials(r.Context(), x)
+		return p.clientCredentials(ctx, x)
+	case oauth.GrantDeviceCode:
+		return p.redeemDevice(ctx, x)
 	default:
 		return issue{}, oauth.NotAuthorized()
 	}
@@ -118,26 +166,43 @@ func (p *Provider) exchange(r *http.Request, x *exchange) (issue, error) {
 
 // identify is the first three phases, which every endpoint for applications has.
 func (p *Provider) identify(r *http.Request, x *exchange) (oauth.Params, error) {
-	// 1. Parse, once.
+	params, err := p.parse(r, x)
+	if err != nil {
+		return params, err
+	}
+	return params, p.identifyClient(r, x, params)
+}
+
+// parse is the first phase: the parameters are read once.
+func (p *Provider) parse(r *http.Request, x *exchange) (oauth.Params, error) {
 	values, err := tokenValues(r, x.path)
 	if err != nil {
 		return oauth.Params{}, err
 	}
-	params := oauth.ParseParams(values)
+	x.endpoint, x.values = p.Issuer+r.URL.Path, values
+	return oauth.ParseParams(values), nil
+}
+
+// identifyClient is the second and the third phase.
+func (p *Provider) identifyClient(r *http.Request, x *exchange, params oauth.Params) error {
 	credentials, perr := oauth.ParseClientCredentials(r.Header.Values("Authorization"), params)
 	if perr != nil {
-		return params, perr
+		return perr
 	}
 	// 2. Authenticate the client. Whatever fails from here on, a code that was
 	// sent along is not used up by it.
 	if err := p.authenticate(r.Context(), x, credentials); err != nil {
-		return params, err
+		return err
 	}
-	// 3. Check what the client may do.
+	return x.inService()
+}
+
+// inService is the third phase: a check of what the client may do.
+func (x *exchange) inService() error {
 	if !x.client.SuspendedAt.IsZero() {
-		return params, oauth.NotAuthorized().Because("The operator has suspended this security profile.")
+		return oauth.NotAuthorized().Because("The operator has suspended this security profile.")
 	}
-	return params, nil
+	return nil
 }
 
 // maxTokenBody bounds a token request: everything that has a place in it is small.
@@ -179,40 +244,4 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "The request body is too large or was cut off"}
 	}
 	return body, nil
-}
-
-// authenticate finds the client and checks its secret (RFC 6749 section 2.3.1) in
-// constant time. Every failure is the same on the wire.
-func (p *Provider) authenticate(ctx context.Context, x *exchange, c oauth.ClientCredentials) error {
-	key, err := p.Namespace.ParseClientID(c.ClientID)
-	if err != nil {
-		return oauth.ClientAuthenticationFailed().Because(err.Error())
-	}
-	client, err := p.View.Client(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return oauth.ClientAuthenticationFailed().Because("No application has this client ID.")
-	}
-	if err != nil {
-		return err
-	}
-	x.client, x.method = client, c.Method
-	if d, ok := client.Device(key); ok {
-		x.device = d.ID
-	}
-	if c.Method == oauth.AuthNone {
-		return nil // each grant says what it gives a client without a secret
-	}
-	if x.device != 0 {
-		return oauth.ClientAuthenticationFailed().Because("This is the client ID of a device, which has no secret.")
-	}
-	secret, ok := client.SecretMatching(c.Secret, x.now)
-	if !ok {
-		reason := "The client secret sent is not one of this profile’s live secrets."
-		if old, expired := client.ExpiredSecretMatching(c.Secret, x.now); expired {
-			reason = "The client secret sent ended on " + old.ExpiresAt.Format("2 January 2006, 15:04 UTC") + ". Use one of the live ones."
-		}
-		return oauth.ClientAuthenticationFailed().Because(reason)
-	}
-	x.secret = secret.ID
-	return nil
 }

@@ -69,9 +69,9 @@ func (p *Provider) clientID(profile *registry.SecurityProfile, device int64) str
 }
 
 // hasDevice reports whether tokens of a device client are still good: whoever removes
-// one ends them. 0 is the profile's own client.
+// one ends them. The profile's own client has no id.
 func hasDevice(profile *registry.SecurityProfile, device int64) bool {
-	return device == 0 || slices.ContainsFunc(profile.Devices, func(d registry.DeviceClient) bool { return d.ID == device })
+	return device <= 0 || slices.ContainsFunc(profile.Devices, func(d registry.DeviceClient) bool { return d.ID == device })
 }
 
 func (p *Provider) newAccessToken(t authz.AccessToken) (string, error) {
@@ -101,6 +101,14 @@ type tokenAnswer struct {
 	Scope        string `json:"scope,omitempty"`
 }
 
+// tokenType says how an access token is to be presented.
+func tokenType(e authz.Extra) string {
+	if e.Key != (jkt{}) {
+		return "DPoP" // RFC 9449 section 5
+	}
+	return "bearer"
+}
+
 // answer makes the access token and writes the response.
 func (p *Provider) answer(w http.ResponseWriter, r *http.Request, x *exchange, given issue) error {
 	access, err := p.accessToken(r.Context(), x, given)
@@ -115,7 +123,7 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, x *exchange, g
 	}
 	p.View.Used(x.client.ID, x.secret, given.grantID, x.now)
 	return writeJSON(w, http.StatusOK, tokenAnswer{
-		AccessToken: access, TokenType: "bearer", ExpiresIn: int(authz.AccessTokenLifetime / time.Second),
+		AccessToken: access, TokenType: tokenType(given.extra), ExpiresIn: int(authz.AccessTokenLifetime / time.Second),
 		RefreshToken: given.refresh, IDToken: idToken, Scope: given.scope,
 	})
 }
@@ -138,7 +146,7 @@ func (given issue) token(x *exchange) authz.AccessToken {
 		GrantID: given.grantID, Family: given.family, ProfileID: x.client.ID, Scopes: given.scopes,
 		Dialect: given.dialect, IssuedAt: x.now, ExpiresAt: x.now.Add(authz.AccessTokenLifetime), Extra: given.extra,
 	}
-	t.Extra.Audience = given.audience
+	t.Extra.Audience, t.Extra.Session = given.audience, 0
 	return t
 }
 
@@ -196,7 +204,7 @@ func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (
 		return bearer{}, err
 	}
 	if b.token.ClientOnly() {
-		b.scopes = b.token.Scopes
+		b.scopes = b.table.Usable(b.profile, b.token.Scopes)
 		return b, nil
 	}
 	if b.grant, err = p.View.Grant(ctx, b.token.GrantID); err != nil {
@@ -211,7 +219,7 @@ func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (
 	if !b.account.DisabledAt.IsZero() {
 		return bearer{}, bad
 	}
-	if b.scopes = b.grant.Effective(b.token.Scopes); b.scopes.Empty() {
+	if b.scopes = b.table.Usable(b.profile, b.grant.Effective(b.token.Scopes)); b.scopes.Empty() {
 		return bearer{}, bad
 	}
 	return b, nil
@@ -223,9 +231,12 @@ type wireError struct {
 	Description string          `json:"error_description"`
 	Error       oauth.ErrorCode `json:"error"`
 	RequestID   string          `json:"request_id"`
+	// Interval is in what devices get: published clients look for it in every answer.
+	Interval int `json:"interval,omitempty"`
 }
 
 func (p *Provider) writeError(w http.ResponseWriter, r *http.Request, status int, e *oauth.Error) error {
+	p.shareError(w, r)
 	return writeJSON(w, status, wireError{Description: e.Description, Error: e.Code, RequestID: web.RequestID(r.Context())})
 }
 

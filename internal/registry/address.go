@@ -100,7 +100,7 @@ func checkAddress(s string, maxBytes int) (a address, problem string) {
 	}
 	// login-with-amazon.md 2.4: https for public hosts, http for loopback on any port.
 	if a.scheme == "http" && !isLoopback(a.host) {
-		return address{}, "Use https: http is accepted for localhost, 127.0.0.1 and [::1] only, because codes sent over it can be read on the way."
+		return address{}, "Use https: http is accepted for localhost, 127.0.0.1 and [::1] only, because what is sent over it can be read on the way."
 	}
 	return a, ""
 }

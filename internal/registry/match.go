@@ -24,6 +24,21 @@ func MatchReturnURL(k Kind, registered []ReturnURL, sent string) (oauth.Redirect
 	return oauth.RedirectURI{}, mismatch(registered, sent)
 }
 
+// MatchPostLogoutURL finds the address that an application wants its user sent to after sign-out among the registered
+// ones, byte for byte (RP-Initiated Logout 1.0 section 3). The error is a [*ReturnURLMismatch].
+func MatchPostLogoutURL(registered []ReturnURL, sent string) (oauth.RedirectURI, error) {
+	for _, r := range registered {
+		if r.Value == sent {
+			return oauth.MatchedRedirectURI(sent), nil
+		}
+	}
+	m := mismatch(registered, sent)
+	if m.Rule == RuleNoneAllowed {
+		m.Words = "None is registered yet; add this one under Settings."
+	}
+	return oauth.RedirectURI{}, m
+}
+
 // MismatchRule is the commonest single difference that explains a mismatch.
 type MismatchRule string
 

@@ -286,3 +286,23 @@ func BenchmarkMismatch(b *testing.B) {
 		MatchReturnURL(Web, registered, sent)
 	}
 }
+
+func TestMatchPostLogoutURL(t *testing.T) {
+	registered := []ReturnURL{{Value: "https://app.example/bye"}, {Value: "http://127.0.0.1:8080/bye"}}
+	for _, sent := range []string{"https://app.example/bye", "http://127.0.0.1:8080/bye"} {
+		if got, err := MatchPostLogoutURL(registered, sent); err != nil || got.String() != sent {
+			t.Errorf("%s: %s, %v", sent, got, err)
+		}
+	}
+	for _, sent := range []string{"", "https://app.example/bye/", "https://app.example/bye?a", "HTTPS://app.example/bye", "http://127.0.0.1:8081/bye", "https://app.example"} {
+		got, err := MatchPostLogoutURL(registered, sent)
+		m, ok := errors.AsType[*ReturnURLMismatch](err)
+		if !ok || got.String() != "" || m.Sent != sent || m.Words == "" {
+			t.Errorf("%s: %s, %v", sent, got, err)
+		}
+	}
+	_, err := MatchPostLogoutURL(nil, "https://app.example/bye")
+	if m, ok := errors.AsType[*ReturnURLMismatch](err); !ok || m.Words != "None is registered yet; add this one under Settings." {
+		t.Errorf("none registered: %+v", err)
+	}
+}

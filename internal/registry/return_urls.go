@@ -65,7 +65,7 @@ func checkReturnURL(s string) (problem string) {
 func checkParts(a address) (problem string) {
 	switch {
 	case a.hasFragment:
-		return "Leave out “#” and what follows it: browsers never send that part, and the code could not be added."
+		return "Leave out “#” and what follows it: browsers never send that part, and nothing could be added behind it."
 	case a.hasQuery && a.query == "":
 		return "Leave out the “?” when nothing follows it."
 	}

@@ -174,7 +174,7 @@ func TestParseReturnURLsNumbersRowsAsTheyCame(t *testing.T) {
 		{"return_urls.1.note", "Shorten this to 60 characters; it has 61.", ""},
 		{"return_urls.2", "Remove this one: number 2 says the same.", ""},
 		{"return_urls.3", "Write a whole address, such as https://www.example.com.", ""},
-		{"return_urls.4", "Use https: http is accepted for localhost, 127.0.0.1 and [::1] only, because codes sent over it can be read on the way.", "https://www.example.com"},
+		{"return_urls.4", "Use https: http is accepted for localhost, 127.0.0.1 and [::1] only, because what is sent over it can be read on the way.", "https://www.example.com"},
 		{"return_urls.4.note", "Write this on one line, without control characters such as tabs or line breaks.", "two lines"},
 	}
 	if diff := cmp.Diff(want, errs); diff != "" {

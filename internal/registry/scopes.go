@@ -51,24 +51,38 @@ type Scope struct {
 // Words are a scope's on the consent page, in a language of BCP 47 such as de or pt-BR.
 type Words struct{ Language, Label, Detail string }
 
+// English is the language of Label and Detail.
+const English = "en"
+
 // In gives label and detail in the first of the languages that there are words in.
 func (s Scope) In(languages []string) (label, detail string) {
+	w := s.Spoken(languages)
+	return w.Label, w.Detail
+}
+
+// Spoken is In together with the language that was found.
+func (s Scope) Spoken(languages []string) Words {
+	english := Words{English, s.Label, s.Detail}
 	for _, wanted := range languages {
 		for tag := wanted; tag != ""; {
-			if strings.EqualFold(tag, "en") {
-				return s.Label, s.Detail
+			if strings.EqualFold(tag, English) {
+				return english
 			}
 			for _, w := range s.Translations {
 				if strings.EqualFold(w.Language, tag) {
-					return w.Label, w.Detail
+					return w
 				}
 			}
 			// RFC 4647 section 3.4: the tag without its last part.
 			tag = tag[:max(0, strings.LastIndexByte(tag, '-'))]
 		}
 	}
-	return s.Label, s.Detail
+	return english
 }
+
+// Own reports whether the scope is one of the operator's. The others are part of the
+// protocols: what they are called and what they release stays as it is.
+func (s Scope) Own() bool { return s.Number >= FirstOwnNumber }
 
 // BuiltIn returns the scopes of Login with Amazon's customer profile (login-with-amazon.md section 15) and those of
 // OpenID Connect (Core section 5.4). Both have one called profile; what an application learns by it depends on where it
@@ -156,6 +170,9 @@ const FirstOwnNumber = 16
 type Scopes struct {
 	ordered []Scope // by number
 	byName  map[string]int
+	// live are those that can be asked for, restricted those of them that have to be
+	// granted to a profile.
+	live, restricted oauth.ScopeSet
 }
 
 // NewScopes makes a table, refusing one whose numbers or names are not unique or cannot be used.
@@ -173,8 +190,12 @@ func NewScopes(scopes []Scope) (*Scopes, error) {
 		if s.Label == "" {
 			errs = append(errs, fmt.Errorf("scope %q: no label for the consent page", s.Name))
 		}
-		if !s.RetiredAt.IsZero() {
-			continue // its name may be used again, its number may not
+		if !s.RetiredAt.IsZero() || s.Number < 0 || s.Number >= MaxScopes {
+			continue // the name of one that is retired may be used again, its number may not
+		}
+		t.live = t.live.With(s.Number)
+		if s.Restricted {
+			t.restricted = t.restricted.With(s.Number)
 		}
 		for name := range s.names() {
 			if !isScopeToken(name) {
@@ -258,10 +279,25 @@ func (t *Scopes) Parse(names []string) (set oauth.ScopeSet, unknown []string) {
 	return set, unknown
 }
 
-// Names returns the names of a set's scopes in the order of their numbers.
+// Usable is the part of a set that tokens of a profile are good for now: without
+// what was retired, and without what the operator has granted to it no more. It is
+// MayAsk for tokens that were given before.
+func (t *Scopes) Usable(p *SecurityProfile, set oauth.ScopeSet) oauth.ScopeSet {
+	set = set.Intersect(t.live)
+	if p.Dynamic {
+		return set.Intersect(p.Granted)
+	}
+	return set.Minus(t.restricted.Minus(p.Granted))
+}
+
+// Restricted is the part of a set that has to be granted to a profile.
+func (t *Scopes) Restricted(set oauth.ScopeSet) oauth.ScopeSet { return set.Intersect(t.restricted) }
+
+// Names returns the names of a set's scopes in the order of their numbers. One that is
+// retired has none: another scope may be called so by now.
 func (t *Scopes) Names(set oauth.ScopeSet) []string {
 	var names []string
-	for _, s := range t.ordered {
+	for s := range t.All() {
 		if set.Has(s.Number) {
 			names = append(names, s.Name)
 		}
@@ -297,7 +333,7 @@ func (t *Scopes) For(api int64, set oauth.ScopeSet) (part oauth.ScopeSet) {
 // Claims returns the facts that a set releases, each once.
 func (t *Scopes) Claims(set oauth.ScopeSet) []Claim {
 	var claims []Claim
-	for _, s := range t.ordered {
+	for s := range t.All() {
 		if !set.Has(s.Number) {
 			continue
 		}

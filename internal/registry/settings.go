@@ -1,17 +1,6 @@
 package registry
 
-import (
-	"slices"
-	"strings"
-
-	"gatelodge/internal/oauth"
-)
-
-// Names of the Settings form's fields.
-const (
-	FieldKind       = "kind"
-	FieldIDTokenAlg = "id_token_alg"
-)
+import "gatelodge/internal/oauth"
 
 // Kind is what an application is. It sets what the application can do and how it
 // proves itself, so that nobody has to know the rest.
@@ -69,31 +58,59 @@ func (k Kind) Label() string {
 func (k Kind) Words() string {
 	switch k {
 	case SinglePage:
-		return "A page that runs in the browser. It has no secret; PKCE ties the code to it, and its refresh tokens change at each use."
+		return "A page that runs in the browser and can keep no secret."
 	case Native:
-		return "An app on a computer or telephone. As a single page, and it may come back to any port of its own computer, or by a scheme of its own."
+		return "An app on a computer or telephone, which can keep no secret."
 	case Device:
-		return "A television or another device without a browser. It shows a code, which its user enters on another screen. It has no secret."
+		return "A television or another device without a browser."
 	case Service:
-		return "A program that acts for itself and never for a user. It gets tokens with its secret alone."
+		return "A program that acts for itself and never for a user."
 	default:
-		return "A program on a server that keeps its secret. Users allow it; it refreshes its tokens with the secret."
+		return "A program on a server that keeps its secret."
+	}
+}
+
+// Means says what follows from the kind.
+func (k Kind) Means() string {
+	switch k {
+	case SinglePage:
+		return "PKCE ties the code to it instead, and its refresh tokens change at each use. The page’s address goes under Allowed Origins."
+	case Native:
+		return "As for a single page, PKCE takes the place of a secret. It may come back to any port of its own computer, or by a scheme of its own."
+	case Device:
+		return "It shows a code, which its user enters on another screen. It can keep no secret and needs no return URL."
+	case Service:
+		return "It gets tokens with its secret, or with a key of its own. It needs no return URL, because no user is sent to it."
+	default:
+		return "Users allow it; it gets and refreshes its tokens with its secret, or with a key of its own."
 	}
 }
 
 // ParseKind reads a kind by its name.
 func ParseKind(name string) (Kind, bool) {
-	for _, k := range Kinds() {
-		if k.Name() == name {
-			return k, true
-		}
-	}
-	return Web, false
+	return byName(Kinds(), name)
 }
 
 // Public reports whether applications of this kind have no way to keep a secret
 // (RFC 6749 section 2.1).
 func (k Kind) Public() bool { return k == SinglePage || k == Native || k == Device }
+
+// Uses reports whether a field of the Settings form means something for applications
+// of this kind. The others are at their defaults, whatever the form says.
+func (k Kind) Uses(field string) bool {
+	switch field {
+	case FieldAuth, FieldJWKS, FieldJWKSURI:
+		return !k.Public()
+	case FieldIDTokenAlg:
+		return k != Service // an ID token is about a user
+	case FieldImplicit:
+		return k == Web || k == SinglePage
+	case FieldRequirePAR, FieldBackChannelLogoutURI, FieldPostLogoutURLs:
+		return k.May(oauth.GrantAuthorizationCode)
+	default:
+		return true
+	}
+}
 
 // May reports whether applications of this kind may use a grant. Device clients of a
 // profile ([DeviceClient]) may use the device grant whatever the profile's kind.
@@ -124,6 +141,17 @@ const (
 	AuthKey
 )
 
+// AuthMethods are all of them in the order in which a person chooses.
+func AuthMethods() []AuthMethod { return []AuthMethod{AuthSecret, AuthKey} }
+
+// Name is the method as the console and commands write it.
+func (m AuthMethod) Name() string {
+	if m == AuthKey {
+		return "key"
+	}
+	return "secret"
+}
+
 // TokenFormat is the form of the access tokens that are for an API.
 type TokenFormat uint8
 
@@ -134,6 +162,17 @@ const (
 	// they expire.
 	JWT
 )
+
+// TokenFormats are all of them in the order in which a person chooses.
+func TokenFormats() []TokenFormat { return []TokenFormat{Opaque, JWT} }
+
+// Name is the format as the console and commands write it.
+func (f TokenFormat) Name() string {
+	if f == JWT {
+		return "jwt"
+	}
+	return "opaque"
+}
 
 // Settings are what a profile's owner may set beside its form and its URLs.
 type Settings struct {
@@ -158,43 +197,12 @@ type Settings struct {
 	TokenFormat TokenFormat
 }
 
+// DefaultIDTokenAlg is what every OpenID Connect client can verify.
+const DefaultIDTokenAlg = "RS256"
+
 // IDTokenAlgs are the algorithms that a profile's ID tokens may be signed with, in
 // the order in which a person chooses.
 func IDTokenAlgs() []string { return []string{DefaultIDTokenAlg, "ES256"} }
 
-// ParseSettings checks the Settings form of a profile that has these return URLs.
-func ParseSettings(kind, alg string, urls []ReturnURL) (Settings, FieldErrors) {
-	var errs FieldErrors
-	k, ok := ParseKind(kind)
-	if !ok {
-		errs = append(errs, FieldError{Field: FieldKind, Message: "Choose one of the kinds below."})
-	}
-	if message := checkKind(k, urls); ok && message != "" {
-		errs = append(errs, FieldError{Field: FieldKind, Message: message})
-	}
-	if !slices.Contains(IDTokenAlgs(), alg) {
-		errs = append(errs, FieldError{Field: FieldIDTokenAlg, Message: "Choose one of the algorithms below."})
-	}
-	if errs != nil {
-		return Settings{}, errs
-	}
-	return Settings{Kind: k, IDTokenAlg: alg}, nil
-}
-
-// checkKind refuses a kind whose rules the return URLs do not meet: codes go
-// nowhere that the profile's own form would not take.
-func checkKind(k Kind, urls []ReturnURL) (problem string) {
-	var refused []string
-	for _, u := range urls {
-		if _, problem := ParseReturnURL(k, u.Value); problem != nil {
-			refused = append(refused, u.Value)
-		}
-	}
-	if refused == nil {
-		return ""
-	}
-	return "Only a native app may have the return URL " + strings.Join(refused, ", ") + ". Remove it under Web Settings first."
-}
-
-// DefaultIDTokenAlg is what every OpenID Connect client can verify.
-const DefaultIDTokenAlg = "RS256"
+// DefaultSettings are those that the kind sets by itself.
+func DefaultSettings(k Kind) Settings { return Settings{Kind: k, IDTokenAlg: DefaultIDTokenAlg} }

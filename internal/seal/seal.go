@@ -54,6 +54,9 @@ const (
 	Device                       // cookie that knows a browser again
 	EmailLink                    // link in a mail
 	JWTAccess                    // inside an access token that is a JWT
+	Nonce                        // time that a DPoP proof has to repeat
+	Pushed                       // authorization request that waits for its user
+	Run                          // a flow that a developer runs in the console
 	purposes
 )
 
@@ -71,6 +74,10 @@ var kinds = [purposes]struct {
 	Device:    {"device", 2048},
 	EmailLink: {"email-link", 2048},
 	JWTAccess: {"jwt-access", 2048},
+	Nonce:     {"nonce", 2048},
+	// So long that it fits Request with what is added there.
+	Pushed: {"pushed", 15 << 10},
+	Run:    {"run", 64 << 10},
 }
 
 const (

@@ -25,6 +25,7 @@ import (
 	"gatelodge/internal/mail"
 	"gatelodge/internal/provider"
 	"gatelodge/internal/registry"
+	"gatelodge/internal/sdk"
 	"gatelodge/internal/session"
 	"gatelodge/internal/signin"
 	"gatelodge/internal/sqldb"
@@ -40,6 +41,10 @@ type Config struct {
 	Issuer    string
 	Namespace registry.Namespace
 	SignUp    signin.SignUp
+	// Registration says which applications may register themselves; "" is off.
+	// RegistrationScopes, when not nil, are all that these may ask for.
+	Registration       provider.Registration
+	RegistrationScopes []string
 	// Mail is nil or mail.None without a mail server.
 	Mail           mail.Sender
 	Contact        string
@@ -178,9 +183,11 @@ func (s *Server) start(ctx context.Context, c Config) error {
 		return err
 	}
 	sessions.SignInPage = signIn.SignInPage
+	logos := registry.NewLogoDecoder()
+	mux := http.NewServeMux()
 	con, err := console.New(console.Options{
-		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Logos: registry.NewLogoDecoder(), Issuer: c.Issuer,
-		Namespace: registry.Namespace(identity.Namespace), Now: c.Now,
+		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Logos: logos, Issuer: c.Issuer,
+		Namespace: registry.Namespace(identity.Namespace), Protocol: mux, Now: c.Now,
 	})
 	if err != nil {
 		return err
@@ -188,7 +195,8 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	prov, err := provider.New(provider.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Issuer: c.Issuer,
 		Namespace: registry.Namespace(identity.Namespace), SubjectKey: identity.SubjectKey, Email: email, Now: c.Now, Address: address,
-		Draining: s.draining, Fetch: fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())}),
+		Draining: s.draining, Fetch: fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())}), Log: c.Logger,
+		Registration: c.Registration, RegistrationScopes: c.RegistrationScopes, Logos: logos,
 	})
 	if err != nil {
 		return err
@@ -197,17 +205,18 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
 	signIn.Routes(mux)
 	con.Routes(mux)
 	prov.Routes(mux)
-	mux.Handle("/", site)
+	sdk.Routes(mux)
+	mux.Handle("/", prov.Countries(site))
 	s.handler = mux
 
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.done.Go(func() { s.View.Run(run) })
 	s.done.Go(func() { signIn.Run(run) })
+	s.done.Go(func() { prov.Run(run) })
 	return nil
 }
 

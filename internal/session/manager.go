@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -35,7 +34,7 @@ func (u User) Badge() *web.AccountBadge {
 	if u.Account == nil {
 		return nil
 	}
-	return &web.AccountBadge{Name: u.Account.Name, Email: u.Account.Email}
+	return &web.AccountBadge{Name: u.Account.Name, Email: u.Account.Email, Operator: !u.Account.OperatorSince.IsZero()}
 }
 
 // Options are what a Manager is made of.
@@ -149,20 +148,36 @@ func (m *Manager) Badge(r *http.Request) *web.AccountBadge {
 func (m *Manager) Start(w http.ResponseWriter, r *http.Request, a account.Account) error {
 	now := m.Now()
 	value, s := account.NewSession(a.ID, r.UserAgent(), m.Address(r).String(), now)
-	if err := m.endCookie(r.Context(), r, now); err != nil {
-		return err
-	}
-	if err := m.Store.CreateSession(r.Context(), s); err != nil {
+	if err := m.replace(r, s, now); err != nil {
 		return err
 	}
 	m.set(w, m.cookie, value, account.SessionLifetime)
 	return m.setDevice(w, a.ID, now)
 }
 
+// replace puts s in the place of the browser's session. Of the same account it is the
+// same session to applications: who gives the password once more has not signed out.
+func (m *Manager) replace(r *http.Request, s account.Session, now time.Time) error {
+	old, ok, err := m.cookieSession(r)
+	if err != nil {
+		return err
+	}
+	if ok && old.AccountID == s.AccountID {
+		err := m.Store.RenewSession(r.Context(), old.Digest, s)
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	if err := m.endCookie(r, now); err != nil {
+		return err
+	}
+	return m.Store.CreateSession(r.Context(), s)
+}
+
 // End signs out. The device cookie goes as well: nothing of the account is left in
 // the browser.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
-	if err := m.endCookie(r.Context(), r, m.Now()); err != nil {
+	if err := m.endCookie(r, m.Now()); err != nil {
 		return err
 	}
 	m.clear(w, m.cookie)
@@ -170,23 +185,29 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (m *Manager) endCookie(ctx context.Context, r *http.Request, now time.Time) error {
+func (m *Manager) endCookie(r *http.Request, now time.Time) error {
+	s, ok, err := m.cookieSession(r)
+	if err != nil || !ok {
+		return err
+	}
+	return m.Store.EndSession(r.Context(), s.AccountID, s.Digest, m.By(r, User{Account: &account.Account{ID: s.AccountID}}, now))
+}
+
+// cookieSession is the session that the browser names, expired or not.
+func (m *Manager) cookieSession(r *http.Request) (s *account.Session, ok bool, err error) {
 	c, err := r.Cookie(m.cookie)
 	if err != nil {
-		return nil
+		return nil, false, nil
 	}
 	digest, ok := account.DigestToken(c.Value)
 	if !ok {
-		return nil
+		return nil, false, nil
 	}
-	s, err := m.View.Session(ctx, digest)
+	s, err = m.View.Session(r.Context(), digest)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		return nil, false, nil
 	}
-	if err != nil {
-		return err
-	}
-	return m.Store.EndSession(ctx, s.AccountID, digest, m.By(r, User{Account: &account.Account{ID: s.AccountID}}, now))
+	return s, err == nil, err
 }
 
 func (m *Manager) set(w http.ResponseWriter, name, value string, age time.Duration) {

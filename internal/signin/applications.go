@@ -19,7 +19,7 @@ type applicationRow struct {
 	Logo       string
 	Publisher  string
 	PrivacyURL string
-	May        []registry.Scope
+	May        []registry.Words
 	Since      time.Time
 	LastUsed   time.Time
 }
@@ -33,6 +33,7 @@ func (s *Surface) applications(w http.ResponseWriter, r *http.Request, u session
 	if err != nil {
 		return err
 	}
+	languages := web.Languages(r)
 	rows := make([]applicationRow, 0, len(connected))
 	for _, c := range connected {
 		row := applicationRow{
@@ -40,8 +41,8 @@ func (s *Surface) applications(w http.ResponseWriter, r *http.Request, u session
 			Since: c.Grant.CreatedAt, LastUsed: c.Grant.LastUsedAt,
 		}
 		for n := range c.Grant.Scopes.Numbers() {
-			if scope, ok := scopes.ByNumber(n); ok {
-				row.May = append(row.May, scope)
+			if scope, ok := scopes.ByNumber(n); ok && scope.RetiredAt.IsZero() {
+				row.May = append(row.May, scope.Spoken(languages))
 			}
 		}
 		rows = append(rows, row)

@@ -1,10 +1,12 @@
 package signin
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 
 	"gatelodge/internal/session"
+	"gatelodge/internal/web"
 )
 
 // destination is where a person goes on to: a path of this site with its query, or
@@ -34,6 +36,14 @@ func (d destination) Authorizes() bool {
 		return true
 	}
 	return false
+}
+
+// keepOpener leaves a popup its opener, where the person is on the way to the consent
+// page of a request that began in one (package provider writes that address).
+func (d destination) keepOpener(w http.ResponseWriter) {
+	if strings.HasPrefix(string(d), "/consent?popup=1&") {
+		web.KeepOpener(w)
+	}
 }
 
 // Develops reports whether the person comes as a developer: to the console, or for

@@ -31,8 +31,16 @@ func (s *Surface) SignInPage(w http.ResponseWriter, r *http.Request, in session.
 
 func (s *Surface) signInForm(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
+	to := toDestination(q.Get("continue"))
+	to.keepOpener(w)
+	form := web.NewForm(nil)
+	// An application may know who its user is (OpenID Connect Core section 3.1.2.1). Its
+	// word fills the field and proves nothing.
+	if email, err := account.ParseEmail(q.Get("login_hint")); err == nil {
+		form.Values.Set("email", email)
+	}
 	return s.showSignIn(w, r, http.StatusOK, nil, signInPage{
-		Form: web.NewForm(nil), To: toDestination(q.Get("continue")), Expired: q.Has("expired"), As: s.Sessions.Badge(r),
+		Form: form, To: to, Expired: q.Has("expired"), As: s.Sessions.Badge(r),
 	})
 }
 
@@ -61,6 +69,7 @@ func (s *Surface) signIn(w http.ResponseWriter, r *http.Request) error {
 		Typed:   form.Values.Get("typed"),
 		Expired: form.Values.Has("expired"),
 	}
+	p.To.keepOpener(w)
 	if form.TakeSuggestion() {
 		return s.showSignIn(w, r, http.StatusOK, nil, p)
 	}

@@ -35,7 +35,9 @@ func (s *Surface) signUpForm(w http.ResponseWriter, r *http.Request) error {
 	if s.SignUp != Open {
 		return s.showClosed(w, r, http.StatusOK)
 	}
-	return s.showSignUp(w, r, http.StatusOK, nil, web.NewForm(nil), toDestination(r.URL.Query().Get("continue")))
+	to := toDestination(r.URL.Query().Get("continue"))
+	to.keepOpener(w)
+	return s.showSignUp(w, r, http.StatusOK, nil, web.NewForm(nil), to)
 }
 
 func (s *Surface) showSignUp(w http.ResponseWriter, r *http.Request, status int, flash *web.Flash, form *web.Form, to destination) error {
@@ -65,6 +67,7 @@ func (s *Surface) signUp(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	to := toDestination(cmp.Or(form.Get("continue"), r.URL.Query().Get("continue")))
+	to.keepOpener(w)
 	if form.TakeSuggestion() {
 		return s.showSignUp(w, r, http.StatusOK, nil, form, to)
 	}

@@ -11,12 +11,6 @@ import (
 	"gatelodge/internal/oauth"
 )
 
-// Codes of RFC 9449 section 12.2.
-const (
-	InvalidDPoPProof oauth.ErrorCode = "invalid_dpop_proof"
-	UseDPoPNonce     oauth.ErrorCode = "use_dpop_nonce"
-)
-
 const (
 	maxProof = 4 << 10
 	// proofWindow is how far a proof's iat may be from now, either way.
@@ -214,10 +208,8 @@ func isUnreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
 
-func refuseProof(description string) *oauth.Error {
-	return &oauth.Error{Code: InvalidDPoPProof, Description: description}
-}
+func refuseProof(description string) *oauth.Error { return oauth.InvalidProof(description) }
 
 func useNonce(description string) *oauth.Error {
-	return &oauth.Error{Code: UseDPoPNonce, Description: description}
+	return &oauth.Error{Code: oauth.UseDPoPNonce, Description: description}
 }

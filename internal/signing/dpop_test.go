@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"gatelodge/internal/oauth"
 )
 
 // RFC 9449 sections 4.1 and 7.1.
@@ -116,7 +118,7 @@ func TestParseDPoPClaims(t *testing.T) {
 			if tc.want == "" && err == nil {
 				return
 			}
-			wantRefusal(t, err, InvalidDPoPProof, tc.want, "")
+			wantRefusal(t, err, oauth.InvalidDPoPProof, tc.want, "")
 		})
 	}
 }
@@ -139,7 +141,7 @@ func TestParseDPoPAccessToken(t *testing.T) {
 				return
 			}
 			reason, _ := tc.want.(string)
-			wantRefusal(t, err, InvalidDPoPProof, reason, "")
+			wantRefusal(t, err, oauth.InvalidDPoPProof, reason, "")
 		})
 	}
 }
@@ -172,7 +174,7 @@ func TestParseDPoPNonce(t *testing.T) {
 			if tc.want == "" && err == nil {
 				return
 			}
-			wantRefusal(t, err, UseDPoPNonce, tc.want, "")
+			wantRefusal(t, err, oauth.UseDPoPNonce, tc.want, "")
 		})
 	}
 }
@@ -230,7 +232,7 @@ func TestParseDPoPSignature(t *testing.T) {
 	for name, tc := range vectors {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseDPoP(tc.token, wantProof(noon))
-			wantRefusal(t, err, InvalidDPoPProof, tc.want, "")
+			wantRefusal(t, err, oauth.InvalidDPoPProof, tc.want, "")
 		})
 	}
 }
@@ -302,7 +304,7 @@ func FuzzParseDPoP(f *testing.F) {
 		claims := text(proofWith(object{"htm": htm, "htu": htu, "iat": noon.Unix() + off}))
 		got, err := ParseDPoP(forged(text(object{"alg": "ES256", "typ": "dpop+jwt", "jwk": jwkOf(ecKey().Public(), nil)}), claims, byES256(ecKey())), wantProof(noon))
 		if err != nil {
-			if err.Code != InvalidDPoPProof || err.Status() != 400 {
+			if err.Code != oauth.InvalidDPoPProof || err.Status() != 400 {
 				t.Fatalf("%s: %v", claims, err)
 			}
 			return

@@ -112,6 +112,38 @@ func (a *Application) Set(change func(*registry.Settings)) {
 	}
 }
 
+// SetPostLogoutURLs says where its users may be sent to after sign-out.
+func (a *Application) SetPostLogoutURLs(urls ...string) {
+	a.world.t.Helper()
+	p, _, err := a.world.Store.ProfileByID(a.world.t.Context(), a.Profile.ID)
+	if err != nil {
+		a.world.t.Fatal(err)
+	}
+	var all []registry.ReturnURL
+	for _, u := range urls {
+		all = append(all, registry.ReturnURL{Value: u})
+	}
+	if err := a.world.Store.SaveSettings(a.world.t.Context(), p.DeveloperID, p.ID, p.Version, p.Settings, all, a.by()); err != nil {
+		a.world.t.Fatal(err)
+	}
+}
+
+// AllowOrigins replaces the application's Allowed Origins.
+func (a *Application) AllowOrigins(origins ...string) {
+	a.world.t.Helper()
+	p, _, err := a.world.Store.ProfileByID(a.world.t.Context(), a.Profile.ID)
+	if err != nil {
+		a.world.t.Fatal(err)
+	}
+	p.Origins = nil
+	for _, o := range origins {
+		p.Origins = append(p.Origins, registry.AllowedOrigin{Value: o})
+	}
+	if err := a.world.Store.SaveWebSettings(a.world.t.Context(), p.DeveloperID, p.ID, p.Version, p.Origins, p.ReturnURLs, a.by()); err != nil {
+		a.world.t.Fatal(err)
+	}
+}
+
 // In gives the application in another world on the same database: a replica.
 func (a *Application) In(w *World) *Application {
 	replica := *a
@@ -194,11 +226,14 @@ func (a *Application) AuthorizeURL(d oauth.Dialect, pairs ...string) string {
 	}, pairs).Encode()
 }
 
-// Received gives what the page's address brought to the return URL, in the fragment
-// or else in the query.
+// Received gives what came to the return URL: a form, or what the page's address
+// brought in the fragment or else in the query.
 func (a *Application) Received(p *Page) (url.Values, bool) {
 	if !strings.HasPrefix(p.URL.String(), a.ReturnURL) {
 		return nil, false
+	}
+	if p.Posted != nil {
+		return p.Posted, true
 	}
 	if p.URL.Fragment == "" {
 		return p.URL.Query(), true

@@ -25,10 +25,10 @@ func TestScriptInEveryParameter(t *testing.T) {
 	user := w.SignUp("Ada Lovelace")
 	owner := w.Developer("Grace Hopper")
 	page := user.Open(app.AuthorizeURL(Amazon))
-	paths := []string{"/ap/oa", "/oauth2/authorize", "/consent", "/sign-in", "/sign-up", "/recover", "/confirm-email", "/account", "/account/applications", "/console", "/console/profiles/new", "/help", "/"}
+	paths := []string{"/ap/oa", "/oauth2/authorize", "/consent", "/sdk/relay", "/oauth2/logout", "/sign-in", "/sign-up", "/recover", "/confirm-email", "/account", "/account/applications", "/console", "/console/profiles/new", "/help", "/"}
 	names := []string{
 		"client_id", "redirect_uri", "response_type", "scope", "state", "error", "error_hint", "error_description", "code_challenge", "code_challenge_method",
-		"scope_data", "prompt", "login_hint", "ui_locales", "request", "continue", "expired", "typed", "email", "q", "after", "before", "done", "saved", "token",
+		"scope_data", "prompt", "login_hint", "claims", "id_token_hint", "acr_values", "response_mode", "post_logout_redirect_uri", "logout_hint", "ui_locales", "request", "continue", "expired", "typed", "email", "q", "after", "before", "done", "saved", "token",
 	}
 	for _, b := range []*Browser{w.NewBrowser(), user.Browser, owner.Browser} {
 		for _, path := range paths {

@@ -62,6 +62,8 @@ type Page struct {
 	Body   string
 	// Via are the addresses that redirected here, the first first.
 	Via []string
+	// Posted is the form that this page is the answer to, nil after a GET.
+	Posted url.Values
 
 	browser *Browser
 	doc     *html.Node
@@ -105,6 +107,9 @@ func (b *Browser) goTo(method string, u *url.URL, body []byte, contentType, site
 	for range 20 {
 		page := b.send(method, u, body, contentType, site)
 		page.Via = via
+		if method == http.MethodPost && contentType == "application/x-www-form-urlencoded" {
+			page.Posted, _ = url.ParseQuery(string(body)) // made by Encode
+		}
 		location := page.Header.Get("Location")
 		if page.Status < 300 || page.Status > 399 || location == "" {
 			b.Page = page
@@ -205,6 +210,17 @@ func (p *Page) link(address string) *url.URL {
 		p.browser.world.t.Fatal(err)
 	}
 	return u
+}
+
+// GoOn presses the button of a page that does so itself where there is JavaScript, as
+// that which posts an answer to an application. Any other page it gives as it is.
+func (p *Page) GoOn() *Page {
+	p.browser.world.t.Helper()
+	form := find(p.root(), func(n *html.Node) bool { return n.Data == "form" && has(n, "data-autosubmit") })
+	if form == nil {
+		return p
+	}
+	return p.Press(text(find(form, func(n *html.Node) bool { return n.Data == "button" })))
 }
 
 // Press fills fields, given by their labels or names and values in turn, and

@@ -69,7 +69,7 @@ func (p *Person) Authorize(a *Application, d oauth.Dialect, pairs ...string) url
 	if page.Status == 200 && page.Has("Allow") {
 		page = page.Press("Allow")
 	}
-	back, ok := a.Received(page)
+	back, ok := a.Received(page.GoOn())
 	if !ok {
 		p.world.t.Fatalf("did not come back to %s but to %s (%d):\n%s", a.ReturnURL, page.URL, page.Status, page.Text())
 	}

@@ -120,7 +120,7 @@ func (r *RelyingParty) SignIn(p *Person, pairs ...string) SignedIn {
 	if page.Status == 200 && page.Has("Allow") {
 		page = page.Press("Allow")
 	}
-	back, ok := r.Received(page)
+	back, ok := r.Received(page.GoOn())
 	if !ok {
 		r.world.t.Fatalf("did not come back but to %s (%d):\n%s", page.URL, page.Status, page.Text())
 	}

@@ -35,6 +35,7 @@ import (
 	"gatelodge/internal/keyring"
 	"gatelodge/internal/live"
 	"gatelodge/internal/mail"
+	"gatelodge/internal/provider"
 	"gatelodge/internal/server"
 	"gatelodge/internal/signin"
 	"gatelodge/internal/sqldb"
@@ -52,6 +53,9 @@ type Options struct {
 	Issuer         string
 	Mail           mail.Sender
 	TrustedProxies []netip.Prefix
+	// Registration says which applications may register themselves.
+	Registration       provider.Registration
+	RegistrationScopes []string
 }
 
 // Namespace is the first part of identifiers in every world.
@@ -98,6 +102,7 @@ func NewWith(t testing.TB, o Options) *World {
 	}
 	s, err := server.New(t.Context(), server.Config{
 		Database: o.Database, Ring: ring, Issuer: w.Issuer, Namespace: Namespace, SignUp: signin.Open,
+		Registration: o.Registration, RegistrationScopes: o.RegistrationScopes,
 		Mail: o.Mail, TrustedProxies: o.TrustedProxies, Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
 		PasswordCost: account.Cost{MemoryKiB: 8, Passes: 1, Threads: 1},
 	})
@@ -243,7 +248,7 @@ func (w *World) Log() string { return w.log.String() }
 // checkLog fails the test when a credential went to the log.
 func (w *World) checkLog() {
 	log := w.Log()
-	for _, prefix := range []string{"Atza|", "Atza%7C", "Atzr|", "Atzr%7C", "gl_at_", "gl_rt_", ".oa2-cs.", "code=", "password="} {
+	for _, prefix := range []string{"Atza|", "Atza%7C", "Atzr|", "Atzr%7C", "gl_at_", "gl_rt_", "gl_it_", ".oa2-cs.", "code=", "device_code", "user_code=", "password="} {
 		if i := strings.Index(log, prefix); i >= 0 {
 			w.t.Errorf("the log holds a credential: …%s…", log[max(0, i-80):min(len(log), i+40)])
 		}

@@ -10,14 +10,14 @@ import (
 	"gatelodge/internal/sqldb"
 )
 
-const accountColumns = `id, email, name, postal_code, email_confirmed_at, created_at, updated_at, disabled_at, version`
+const accountColumns = `id, email, name, postal_code, email_confirmed_at, created_at, updated_at, disabled_at, operator_since, version`
 
 func scanAccount(row scanner, more ...any) (account.Account, error) {
 	var a account.Account
-	var confirmed, created, updated, disabled int64
-	err := row.Scan(append([]any{&a.ID, &a.Email, &a.Name, &a.PostalCode, &confirmed, &created, &updated, &disabled, &a.Version}, more...)...)
+	var confirmed, created, updated, disabled, operator int64
+	err := row.Scan(append([]any{&a.ID, &a.Email, &a.Name, &a.PostalCode, &confirmed, &created, &updated, &disabled, &operator, &a.Version}, more...)...)
 	a.EmailConfirmedAt, a.CreatedAt = fromMicros(confirmed), fromMicros(created)
-	a.UpdatedAt, a.DisabledAt = fromMicros(updated), fromMicros(disabled)
+	a.UpdatedAt, a.DisabledAt, a.OperatorSince = fromMicros(updated), fromMicros(disabled), fromMicros(operator)
 	return a, notFound(err)
 }
 
@@ -32,6 +32,8 @@ type NewAccount struct {
 	PasswordHash string
 	// Confirmed: the operator, or an issuer that does not ask, vouches for the address.
 	Confirmed time.Time
+	// Operator is the time from which on the account is an operator's, zero for never.
+	Operator time.Time
 	// Developer, when set, is made together with the account.
 	Developer *NewDeveloper
 }
@@ -44,15 +46,15 @@ type NewDeveloper struct{ Company, Country string }
 func (s *Store) CreateAccount(ctx context.Context, n NewAccount, by audit.By) (account.Account, error) {
 	a := account.Account{
 		ID: s.ids.next(by.At), Email: n.Email, Name: n.Name, PostalCode: n.PostalCode,
-		EmailConfirmedAt: n.Confirmed, CreatedAt: by.At, UpdatedAt: by.At, Version: 1,
+		EmailConfirmedAt: n.Confirmed, CreatedAt: by.At, UpdatedAt: by.At, OperatorSince: n.Operator, Version: 1,
 	}
 	if by.AccountID == 0 {
 		by.AccountID = a.ID
 	}
 	err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `INSERT INTO accounts (`+accountColumns+`, email_key, password_hash)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10) ON CONFLICT (email_key) DO NOTHING`,
-			a.ID, a.Email, a.Name, a.PostalCode, micros(n.Confirmed), micros(by.At), micros(by.At), a.Version, n.EmailKey, n.PasswordHash)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11) ON CONFLICT (email_key) DO NOTHING`,
+			a.ID, a.Email, a.Name, a.PostalCode, micros(n.Confirmed), micros(by.At), micros(by.At), micros(n.Operator), a.Version, n.EmailKey, n.PasswordHash)
 		if err := need(rows, err, ErrEmailTaken); err != nil {
 			return err
 		}
@@ -175,7 +177,7 @@ func (t *tx) changePassword(ctx context.Context, id int64, hash string, keep [32
 	if err := need(rows, err, ErrNotFound); err != nil {
 		return err
 	}
-	if err := t.endSessions(ctx, id, keep); err != nil {
+	if err := t.endSessions(ctx, id, keep, by.At); err != nil {
 		return err
 	}
 	if _, err := t.Exec(ctx, `DELETE FROM recoveries WHERE account_id = $1`, id); err != nil {
@@ -196,9 +198,26 @@ func (s *Store) SetAccountDisabled(ctx context.Context, id int64, disabledAt tim
 		kind := audit.AccountEnabled
 		if !disabledAt.IsZero() {
 			kind = audit.AccountDisabled
-			if err := t.endSessions(ctx, id, [32]byte{}); err != nil {
+			if err := t.endSessions(ctx, id, [32]byte{}, by.At); err != nil {
 				return err
 			}
+		}
+		t.changed(AccountChanged, id)
+		return t.event(ctx, by, audit.Event{Kind: kind, AccountID: id})
+	})
+}
+
+// SetOperator lets an account do what is the operator's from a time on, or ends that
+// with a zero one.
+func (s *Store) SetOperator(ctx context.Context, id int64, since time.Time, by audit.By) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, `UPDATE accounts SET operator_since = $1, version = version + 1 WHERE id = $2`, micros(since), id)
+		if err := need(rows, err, ErrNotFound); err != nil {
+			return err
+		}
+		kind := audit.OperatorMade
+		if since.IsZero() {
+			kind = audit.OperatorRemoved
 		}
 		t.changed(AccountChanged, id)
 		return t.event(ctx, by, audit.Event{Kind: kind, AccountID: id})
@@ -230,7 +249,7 @@ func (s *Store) DeleteAccount(ctx context.Context, id int64, by audit.By) error 
 				return err
 			}
 		}
-		if err := t.endSessions(ctx, id, [32]byte{}); err != nil {
+		if err := t.endSessions(ctx, id, [32]byte{}, by.At); err != nil {
 			return err
 		}
 		rows, err := t.Exec(ctx, `DELETE FROM accounts WHERE id = $1`, id)

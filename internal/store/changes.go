@@ -21,6 +21,9 @@ const (
 	ScopesChanged
 	// DeviceEnded: a device client of a profile was removed.
 	DeviceEnded
+	// LogoutsDue makes nothing old: applications wait to be told that somebody, the
+	// subject, has signed out.
+	LogoutsDue
 )
 
 // Change is one entry of the feed: something that a view of the database must

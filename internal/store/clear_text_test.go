@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"gatelodge/internal/account"
+	"gatelodge/internal/authz"
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/registry"
 	"gatelodge/internal/sqldb"
 	"gatelodge/internal/store"
 	"gatelodge/internal/store/storetest"
@@ -25,10 +28,16 @@ func TestNothingSecretIsInClear(t *testing.T) {
 		session, s := account.NewSession(user.ID, "", "", storetest.Now())
 		link, r := account.NewRecovery(user.ID, storetest.Now())
 		signing := signingKey("kid", 0)
+		deviceCode, userCode := authz.NewDeviceCode(), authz.NewUserCode(oauth.Standard)
+		pair := pairOf(p.ID, 0, 1)
+		pair.DeviceCode, pair.UserCode = authz.DigestDeviceCode(deviceCode), userCode.Digest()
+		initial := registry.NewInitialToken()
 		for _, err := range []error{
 			errOf(w.Store.AddSecret(ctx, d.ID, p.ID, second, storetest.By(0))),
 			errOf(w.Store.ShowSecret(ctx, d.ID, p.ID, p.Secrets[0].ID, storetest.By(0))),
 			w.Store.CreateSession(ctx, s),
+			w.Store.CreateDevicePair(ctx, pair, storetest.Now()),
+			errOf(w.Store.CreateInitialToken(ctx, registry.InitialToken{DeveloperID: d.ID, UsesLeft: 1, ExpiresAt: storetest.Now()}, registry.Digest(initial), storetest.By(0))),
 			w.Store.CreateRecovery(ctx, r, "", storetest.Now()),
 			w.Store.AddSigningKey(ctx, signing, storetest.By(0)),
 			errOf(w.Store.RotateSealingKey(ctx, storetest.Now(), storetest.By(0))),
@@ -47,7 +56,8 @@ func TestNothingSecretIsInClear(t *testing.T) {
 			t.Fatal(err)
 		}
 		hidden := map[string]string{
-			"first client secret": first, "second client secret": second, "session": session, "recovery link": link,
+			"first client secret": first, "second client secret": second, "session": session, "recovery link": link, "initial access token": initial,
+			"device code": deviceCode, "user code": string(userCode),
 			"key of user ids": string(identity.SubjectKey), "signing key": string(signing.Private[:32]),
 			"sealing key": string(keys[0].Secret[:]), "new sealing key": string(keys[1].Secret[:]),
 		}

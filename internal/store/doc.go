@@ -13,11 +13,18 @@
 // These kinds of row expire; each insert of one deletes a few expired ones, so that
 // there is no clean-up job and storage is bounded by people, profiles and grants:
 //
-//	sessions     30 days at most, 12 hours after the last use
-//	recoveries   30 minutes
-//	throttles    until the bucket is full again
-//	redemptions  the code's lifetime and twice the permitted clock skew
-//	events       [audit.Retention]
-//	refusals     [audit.MaxRefusals] per profile
-//	changes      the newest [keptChanges]
+//	sessions         30 days at most, 12 hours after the last use
+//	recoveries       30 minutes
+//	throttles        until the bucket is full again
+//	device_pairs     [authz.DeviceLifetime] and [authz.DeviceRetention]
+//	redemptions      the code's lifetime and twice the permitted clock skew
+//	session_clients  a session's lifetime
+//	logout_notices   a day, deleted by whoever looks for those that are due
+//	proofs           as long as any replica would take the proof
+//	pushed_requests  [PushedLifetime]
+//	initial_tokens   [keptInitialTokens] after their end
+//	profiles         that registered themselves without a token: [openUnusedFor], unless used
+//	events           [audit.Retention]
+//	refusals         [audit.MaxRefusals] per profile
+//	changes          the newest [keptChanges]
 package store

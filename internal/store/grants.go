@@ -76,30 +76,35 @@ type Allowance struct {
 // keeps the consent. It answers ErrNotFound when account or profile have ended.
 func (s *Store) Allow(ctx context.Context, a Allowance, by audit.By) (g authz.Grant, err error) {
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
-		var application string
-		err := t.QueryRow(ctx, `SELECT p.name FROM accounts AS a, profiles AS p WHERE a.id = $1 AND a.disabled_at = 0 AND p.id = $2 AND p.suspended_at = 0`, a.AccountID, a.ProfileID).Scan(&application)
-		if err != nil {
-			return notFound(err)
-		}
-		g, err = scanGrant(t.QueryRow(ctx, `INSERT INTO grants (`+grantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $6, 0)
-			ON CONFLICT (account_id, profile_id) DO UPDATE SET updated_at = $6 RETURNING `+grantColumns,
-			s.ids.next(by.At), a.AccountID, a.ProfileID, scopeColumn(a.Allowed), scopeColumn(a.Asked), micros(by.At)))
-		if err != nil {
-			return err
-		}
-		// The row is ours until the commit, so the union cannot lose another's.
-		g.Scopes, g.Asked = g.Scopes.Union(a.Allowed), g.Asked.Union(a.Asked)
-		if _, err := t.Exec(ctx, `UPDATE grants SET scopes = $1, asked = $2 WHERE id = $3`, scopeColumn(g.Scopes), scopeColumn(g.Asked), g.ID); err != nil {
-			return err
-		}
-		if _, err := t.Exec(ctx, `INSERT INTO consents (id, grant_id, asked, allowed, words, given_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-			s.ids.next(by.At), g.ID, scopeColumn(a.Asked), scopeColumn(a.Allowed), a.Words, micros(by.At)); err != nil {
-			return err
-		}
-		t.changed(GrantChanged, g.ID)
-		return t.event(ctx, by, audit.Event{Kind: audit.GrantGiven, AccountID: a.AccountID, Detail: application})
+		g, err = t.allow(ctx, a, by)
+		return err
 	})
 	return g, err
+}
+
+func (t *tx) allow(ctx context.Context, a Allowance, by audit.By) (authz.Grant, error) {
+	var application string
+	err := t.QueryRow(ctx, `SELECT p.name FROM accounts AS a, profiles AS p WHERE a.id = $1 AND a.disabled_at = 0 AND p.id = $2 AND p.suspended_at = 0`, a.AccountID, a.ProfileID).Scan(&application)
+	if err != nil {
+		return authz.Grant{}, notFound(err)
+	}
+	g, err := scanGrant(t.QueryRow(ctx, `INSERT INTO grants (`+grantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $6, 0)
+		ON CONFLICT (account_id, profile_id) DO UPDATE SET updated_at = $6 RETURNING `+grantColumns,
+		t.store.ids.next(by.At), a.AccountID, a.ProfileID, scopeColumn(a.Allowed), scopeColumn(a.Asked), micros(by.At)))
+	if err != nil {
+		return g, err
+	}
+	// The row is ours until the commit, so the union cannot lose another's.
+	g.Scopes, g.Asked = g.Scopes.Union(a.Allowed), g.Asked.Union(a.Asked)
+	if _, err := t.Exec(ctx, `UPDATE grants SET scopes = $1, asked = $2 WHERE id = $3`, scopeColumn(g.Scopes), scopeColumn(g.Asked), g.ID); err != nil {
+		return g, err
+	}
+	if _, err := t.Exec(ctx, `INSERT INTO consents (id, grant_id, asked, allowed, words, given_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		t.store.ids.next(by.At), g.ID, scopeColumn(a.Asked), scopeColumn(a.Allowed), a.Words, micros(by.At)); err != nil {
+		return g, err
+	}
+	t.changed(GrantChanged, g.ID)
+	return g, t.event(ctx, by, audit.Event{Kind: audit.GrantGiven, AccountID: a.AccountID, Detail: application})
 }
 
 // ConnectedApplication is a grant as its user sees it.
@@ -157,6 +162,8 @@ type Redeem struct {
 	Attempt [16]byte
 	// Rotating: the family's refresh tokens are good for one use each.
 	Rotating bool
+	// Session, when set, is where the code was given: its client will hear of the end.
+	Session SessionClient
 }
 
 // Redeem lets exactly one caller win the code. Losing ends the family that the
@@ -177,6 +184,9 @@ func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Rede
 				if _, err := t.Exec(ctx, `INSERT INTO families (grant_id, family, step, stepped_at) VALUES ($1, $2, 0, $3)`, grantID, code[:], micros(now)); err != nil {
 					return err
 				}
+			}
+			if err := t.noteClient(ctx, r.Session, now); err != nil {
+				return err
 			}
 			return t.expire(ctx, "redemptions", "code", "expires_at", micros(now))
 		}

@@ -43,7 +43,8 @@ func wantNoOrphans(t *testing.T, w *storetest.World) {
 	if looked < 10 {
 		t.Errorf("found only %d columns to look at", looked)
 	}
-	if n := w.Count(t, `developers AS d WHERE NOT EXISTS (SELECT 1 FROM members AS m WHERE m.developer_id = d.id)`); n != 0 {
+	if n := w.Count(t, `developers AS d WHERE NOT EXISTS (SELECT 1 FROM members AS m WHERE m.developer_id = d.id)
+		AND NOT EXISTS (SELECT 1 FROM profiles AS p WHERE p.developer_id = d.id AND p.dynamic = 2)`); n != 0 {
 		t.Errorf("%d developer accounts have no member", n)
 	}
 	if n := w.Count(t, `logos AS l WHERE NOT EXISTS (SELECT 1 FROM profiles AS p WHERE p.logo = l.hash)`); n != 0 {
@@ -66,6 +67,11 @@ func furnish(t *testing.T, w *storetest.World, accountID, developerID int64, mar
 	_, s := account.NewSession(accountID, "", "", by.At)
 	_, r := account.NewRecovery(accountID, by.At)
 	code := [12]byte{mark}
+	d, err := w.Store.AddDevice(ctx, developerID, p.ID, "TV", by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, w, pairOf(p.ID, d.ID, mark))
 	for _, err := range []error{
 		w.Store.SaveWebSettings(ctx, developerID, p.ID, 1, []registry.AllowedOrigin{{Value: "https://o.example"}}, p.ReturnURLs, by),
 		w.Store.CreateSession(ctx, s),

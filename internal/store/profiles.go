@@ -69,13 +69,25 @@ type NewProfile struct {
 	PostLogoutURLs []registry.ReturnURL
 	Granted        oauth.ScopeSet
 	Dynamic        bool
-	// Secret is the value of the first client secret.
+	// Secret is the value of the first client secret, "" for none.
 	Secret string
 }
 
 // CreateProfile makes a profile with its first secret.
 func (s *Store) CreateProfile(ctx context.Context, n NewProfile, by audit.By) (registry.SecurityProfile, error) {
-	p := registry.SecurityProfile{
+	p, sealed, err := s.newProfile(n, by)
+	if err != nil {
+		return p, err
+	}
+	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+		return t.insertProfile(ctx, p, n.Logo, sealed, audit.ProfileCreated, by)
+	})
+	return p, err
+}
+
+// newProfile gives the profile that is to be inserted, and its secret sealed.
+func (s *Store) newProfile(n NewProfile, by audit.By) (p registry.SecurityProfile, sealed []byte, err error) {
+	p = registry.SecurityProfile{
 		ID: s.ids.next(by.At), DeveloperID: n.DeveloperID,
 		Client: registry.NewClientKey(), Application: registry.NewApplicationKey(),
 		Name: n.Form.Name, Description: n.Form.Description, PrivacyURL: n.Form.PrivacyURL, Logo: n.Logo.Hash,
@@ -85,34 +97,37 @@ func (s *Store) CreateProfile(ctx context.Context, n NewProfile, by audit.By) (r
 	if p.Settings.IDTokenAlg == "" {
 		p.Settings.IDTokenAlg = registry.DefaultIDTokenAlg
 	}
-	secret, sealed, err := s.sealSecret(n.Secret, by.At)
-	if err != nil {
-		return p, err
+	if n.Secret == "" {
+		return p, nil, nil
 	}
+	secret, sealed, err := s.sealSecret(n.Secret, by.At)
 	p.Secrets = []registry.ClientSecret{secret}
-	err = s.write(ctx, func(ctx context.Context, t *tx) error {
-		if err := t.putLogo(ctx, n.Logo); err != nil {
-			return err
-		}
-		values := append([]any{p.ID, p.DeveloperID, p.Client[:], p.Application[:], p.Name, p.Description, p.PrivacyURL, logoColumn(p.Logo),
-			micros(by.At), micros(by.At), 0, 0}, settingsValues(p.Settings)...)
-		values = append(values, p.Audience, flag(p.Dynamic), p.Version, searchText(p.Name, p.Description))
-		if _, err := t.Exec(ctx, `INSERT INTO profiles (`+profileColumns+`, search_text) VALUES (`+placeholders(len(values))+`)`, values...); err != nil {
-			return err
-		}
+	return p, sealed, err
+}
+
+func (t *tx) insertProfile(ctx context.Context, p registry.SecurityProfile, logo LogoChange, sealed []byte, kind audit.Kind, by audit.By) error {
+	if err := t.putLogo(ctx, logo); err != nil {
+		return err
+	}
+	values := append([]any{p.ID, p.DeveloperID, p.Client[:], p.Application[:], p.Name, p.Description, p.PrivacyURL, logoColumn(p.Logo),
+		micros(by.At), micros(by.At), 0, 0}, settingsValues(p.Settings)...)
+	values = append(values, p.Audience, flag(p.Dynamic), p.Version, searchText(p.Name, p.Description))
+	if _, err := t.Exec(ctx, `INSERT INTO profiles (`+profileColumns+`, search_text) VALUES (`+placeholders(len(values))+`)`, values...); err != nil {
+		return err
+	}
+	for _, secret := range p.Secrets {
 		if err := t.insertSecret(ctx, p.ID, secret, sealed); err != nil {
 			return err
 		}
-		if err := t.insertURLs(ctx, p); err != nil {
-			return err
-		}
-		if err := t.grantScopes(ctx, p.ID, p.Granted); err != nil {
-			return err
-		}
-		t.changed(ProfileChanged, p.ID)
-		return t.event(ctx, by, audit.Event{Kind: audit.ProfileCreated, ProfileID: p.ID, Detail: p.Name})
-	})
-	return p, err
+	}
+	if err := t.insertURLs(ctx, p); err != nil {
+		return err
+	}
+	if err := t.grantScopes(ctx, p.ID, p.Granted); err != nil {
+		return err
+	}
+	t.changed(ProfileChanged, p.ID)
+	return t.event(ctx, by, audit.Event{Kind: kind, ProfileID: p.ID, Detail: p.Name})
 }
 
 // logoColumn: a profile without a logo has an empty value.
@@ -168,6 +183,12 @@ func (s *Store) ProfileByClient(ctx context.Context, key registry.ClientKey) (re
 // ProfileByAudience reads the profile of the API that has this identifier.
 func (s *Store) ProfileByAudience(ctx context.Context, audience string) (registry.SecurityProfile, Cursor, error) {
 	return s.profileSnapshot(ctx, `audience = $1 AND audience <> ''`, audience)
+}
+
+// ProfileByOrigin is a profile that has the origin among its Allowed Origins: which
+// of several does not matter to who asks whether there is one.
+func (s *Store) ProfileByOrigin(ctx context.Context, origin string) (registry.SecurityProfile, Cursor, error) {
+	return s.profileSnapshot(ctx, `id = (SELECT MIN(profile_id) FROM origins WHERE value = $1)`, origin)
 }
 
 // ProfileByID is ProfileByClient by id.
@@ -339,6 +360,11 @@ func (s *Store) DeleteProfile(ctx context.Context, developerID, id int64, by aud
 			return notFound(err)
 		}
 		if err := t.dropLogo(ctx, logo); err != nil {
+			return err
+		}
+		// One that registered itself without a token is alone in a developer account.
+		if _, err := t.Exec(ctx, `DELETE FROM developers WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM members WHERE developer_id = $1)
+			AND NOT EXISTS (SELECT 1 FROM profiles WHERE developer_id = $1)`, developerID); err != nil {
 			return err
 		}
 		t.changed(ProfileChanged, id)

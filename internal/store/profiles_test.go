@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -317,5 +318,40 @@ func TestSaveSettings(t *testing.T) {
 		if got, _, err := w.Store.ProfileByClient(ctx, made.Client); err != nil || got.Settings != want {
 			t.Errorf("made, and read with %+v, %v", got.Settings, err)
 		}
+	})
+}
+
+func TestProfileByOrigin(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, w *storetest.World) {
+		_, d := w.Developer(t, "dev@example.com")
+		p, _ := w.Profile(t, d.ID, "Reports")
+		q, _ := w.Profile(t, d.ID, "Charts")
+		allow := func(p registry.SecurityProfile, version int64, origins ...registry.AllowedOrigin) {
+			t.Helper()
+			if err := w.Store.SaveWebSettings(t.Context(), d.ID, p.ID, version, origins, nil, storetest.By(0)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const shared = "https://o.example"
+		find := func(when, origin string, want ...int64) {
+			t.Helper()
+			got, _, err := w.Store.ProfileByOrigin(t.Context(), origin)
+			if len(want) == 0 {
+				wantErr(t, when, err, store.ErrNotFound)
+			} else if err != nil || !slices.Contains(want, got.ID) || !registry.AllowsOrigin(got.Origins, origin) {
+				t.Errorf("%s: profile %d with %v, %v; want one of %d", when, got.ID, got.Origins, err, want)
+			}
+		}
+		find("before anything is saved", shared)
+		allow(p, 1, registry.AllowedOrigin{Value: "https://first.example"}, registry.AllowedOrigin{Value: shared})
+		find("of one profile", shared, p.ID)
+		find("longer", shared+":8443")
+		find("in another case", "https://O.example")
+		allow(q, 1, registry.AllowedOrigin{Value: shared})
+		find("of two profiles", shared, p.ID, q.ID)
+		allow(p, 2)
+		find("of the one that is left", shared, q.ID)
+		allow(q, 2)
+		find("of none", shared)
 	})
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"gatelodge/internal/oauth"
@@ -31,15 +32,16 @@ func (s *Store) ensureScopes(ctx context.Context, builtIn []registry.Scope) erro
 	}
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		for _, scope := range missing {
-			rows, err := t.Exec(ctx, `INSERT INTO scopes (number, name, aliases, essential, restricted, without_user, claims, audience, retired_at, version)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 1) ON CONFLICT DO NOTHING`, scopeValues(scope)...)
-			if err != nil {
+			// The name may be one of the operator's own: theirs stays.
+			var taken int
+			if err := t.QueryRow(ctx, `SELECT COUNT(*) FROM scope_names WHERE name = $1`, scope.Name).Scan(&taken); err != nil {
 				return err
 			}
-			if rows == 0 {
-				continue // another process was first
+			if taken > 0 {
+				continue
 			}
-			if err := t.writeWords(ctx, scope); err != nil {
+			// Another process may have been first, which is as well.
+			if _, err := t.insertScope(ctx, scope); err != nil {
 				return err
 			}
 		}
@@ -56,13 +58,41 @@ func scopeValues(s registry.Scope) []any {
 	return []any{s.Number, s.Name, strings.Join(s.Aliases, " "), flag(s.Essential), flag(s.Restricted), flag(s.WithoutUser), strings.Join(claims, " "), s.Audience}
 }
 
-// english is the language of Label and Detail.
-const english = "en"
+// insertScope reports whether it was this call that made the scope.
+func (t *tx) insertScope(ctx context.Context, s registry.Scope) (bool, error) {
+	rows, err := t.Exec(ctx, `INSERT INTO scopes (number, name, aliases, essential, restricted, without_user, claims, audience, retired_at, version)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 1) ON CONFLICT DO NOTHING`, scopeValues(s)...)
+	if err != nil || rows == 0 {
+		return false, err
+	}
+	if err := t.writeNames(ctx, s); err != nil {
+		return false, err
+	}
+	return true, t.writeWords(ctx, s)
+}
 
+// writeNames takes the scope's names, or answers ErrNameTaken.
+func (t *tx) writeNames(ctx context.Context, s registry.Scope) error {
+	if _, err := t.Exec(ctx, `DELETE FROM scope_names WHERE number = $1`, s.Number); err != nil {
+		return err
+	}
+	// In one order, so that two who take the same names do not wait for each other.
+	for _, name := range slices.Sorted(slices.Values(append([]string{s.Name}, s.Aliases...))) {
+		rows, err := t.Exec(ctx, `INSERT INTO scope_names (name, number) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, s.Number)
+		if err := need(rows, err, ErrNameTaken); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeWords puts the scope's words in the place of those that are there.
 func (t *tx) writeWords(ctx context.Context, s registry.Scope) error {
-	for _, w := range append([]registry.Words{{Language: english, Label: s.Label, Detail: s.Detail}}, s.Translations...) {
-		if _, err := t.Exec(ctx, `INSERT INTO scope_words (number, language, label, detail) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (number, language) DO UPDATE SET label = $3, detail = $4`, s.Number, w.Language, w.Label, w.Detail); err != nil {
+	if _, err := t.Exec(ctx, `DELETE FROM scope_words WHERE number = $1`, s.Number); err != nil {
+		return err
+	}
+	for _, w := range append([]registry.Words{{Language: registry.English, Label: s.Label, Detail: s.Detail}}, s.Translations...) {
+		if _, err := t.Exec(ctx, `INSERT INTO scope_words (number, language, label, detail) VALUES ($1, $2, $3, $4)`, s.Number, w.Language, w.Label, w.Detail); err != nil {
 			return err
 		}
 	}
@@ -91,7 +121,7 @@ func (s *Store) Scopes(ctx context.Context) (all []registry.Scope, at Cursor, er
 		}
 		for _, w := range spoken {
 			scope := byNumber[w.number]
-			if w.Language == english {
+			if w.Language == registry.English {
 				scope.Label, scope.Detail = w.Label, w.Detail
 				continue
 			}

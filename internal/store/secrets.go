@@ -110,6 +110,15 @@ func (s *Store) EndSecret(ctx context.Context, developerID, profileID, secretID 
 // ShowSecret opens a secret's value for its owner. That it was shown is remembered
 // before the value is given.
 func (s *Store) ShowSecret(ctx context.Context, developerID, profileID, secretID int64, by audit.By) (string, error) {
+	return s.openSecret(ctx, developerID, profileID, secretID, audit.SecretShown, by)
+}
+
+// UseSecret opens a secret's value for a request that its owner has the console make.
+func (s *Store) UseSecret(ctx context.Context, developerID, profileID, secretID int64, by audit.By) (string, error) {
+	return s.openSecret(ctx, developerID, profileID, secretID, audit.SecretUsed, by)
+}
+
+func (s *Store) openSecret(ctx context.Context, developerID, profileID, secretID int64, why audit.Kind, by audit.By) (string, error) {
 	var sealed []byte
 	err := s.write(ctx, func(ctx context.Context, t *tx) error {
 		err := t.QueryRow(ctx, `SELECT s.sealed FROM secrets AS s JOIN profiles AS p ON p.id = s.profile_id
@@ -117,7 +126,7 @@ func (s *Store) ShowSecret(ctx context.Context, developerID, profileID, secretID
 		if err != nil {
 			return notFound(err)
 		}
-		return t.event(ctx, by, audit.Event{Kind: audit.SecretShown, ProfileID: profileID})
+		return t.event(ctx, by, audit.Event{Kind: why, ProfileID: profileID})
 	})
 	if err != nil {
 		return "", err

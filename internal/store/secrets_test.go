@@ -64,6 +64,14 @@ func TestSecretsLife(t *testing.T) {
 		if diff := cmp.Diff([]registry.ClientSecret{second, third}, got.Secrets); diff != "" || err != nil {
 			t.Errorf("%v (-want +got)\n%s", err, diff)
 		}
+		if value, err := w.Store.UseSecret(t.Context(), d.ID, p.ID, third.ID, at(62)); value != "third value" || err != nil {
+			t.Errorf("to use: %q %v", value, err)
+		}
+		_, err = w.Store.UseSecret(t.Context(), d.ID+1, p.ID, third.ID, at(63))
+		wantErr(t, "use another's", err, store.ErrNotFound)
+		if n := w.Count(t, `events WHERE kind = $1`, string(audit.SecretUsed)); n != 1 {
+			t.Errorf("used %d times in the log, want once", n)
+		}
 		if n := w.Count(t, `events WHERE kind = $1`, string(audit.SecretShown)); n != 4 {
 			t.Errorf("shown %d times in the log, want 4", n)
 		}

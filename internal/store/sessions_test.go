@@ -114,6 +114,13 @@ func TestInsertsDeleteWhatExpired(t *testing.T) {
 				_, err := w.Store.Redeem(ctx, store.Redeem{Code: [12]byte{byte(i)}, GrantID: g.ID, Attempt: [16]byte{1}}, now)
 				return err
 			}, 6 * time.Minute},
+			{"proofs", func(i int, now time.Time) error {
+				_, err := w.Store.UseProof(ctx, [32]byte{byte(i), byte(now.Day())}, now.Add(time.Minute), now)
+				return err
+			}, time.Minute},
+			{"pushed_requests", func(i int, now time.Time) error {
+				return w.Store.PushRequest(ctx, [32]byte{byte(i), byte(now.Minute())}, p.ID, []byte("sealed"), now)
+			}, 90 * time.Second},
 			{"events", func(i int, now time.Time) error {
 				return w.Store.SetProfileSuspended(ctx, p.ID, time.Time{}, audit.By{At: now})
 			}, 401 * 24 * time.Hour},

@@ -33,6 +33,10 @@ var (
 	ErrEmailTaken = errors.New("store: e-mail address is taken")
 	// ErrStale: the row was changed since the caller read it.
 	ErrStale = errors.New("store: changed by somebody else meanwhile")
+	// ErrNameTaken: the name or identifier belongs to something else.
+	ErrNameTaken = errors.New("store: name is taken")
+	// ErrInUse: something else depends on it.
+	ErrInUse = errors.New("store: in use")
 	// ErrTooMany: a stated limit would be passed.
 	ErrTooMany = errors.New("store: limit reached")
 )

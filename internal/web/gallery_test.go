@@ -22,6 +22,7 @@ type galleryData struct {
 	Form                  *Form
 	Countries             []Choice
 	Preview, Consent      Consent
+	Unvouched             Consent
 	Secret, Asking, Shown Secret
 	Then, Zero            time.Time
 }
@@ -64,10 +65,12 @@ func gallery(now time.Time) galleryData {
 			{Scope: "profile", Label: "Your name and email", Values: []string{"Ada Lovelace", "ada@example.com"}},
 			{Scope: "postal_code", Label: "Your postal code", Values: []string{"10115"}, Optional: true, Checked: true},
 		},
-		Host: "downloader.example.com", Account: AccountBadge{"Ada Lovelace", "ada@example.com"}, SwitchURL: "#",
+		Host: "downloader.example.com", Account: AccountBadge{Name: "Ada Lovelace", Email: "ada@example.com"}, SwitchURL: "#",
 	}
 	d.Preview = d.Consent
 	d.Preview.Preview = true
+	d.Unvouched = d.Consent
+	d.Unvouched.Unvouched, d.Unvouched.Publisher, d.Unvouched.PrivacyURL = true, "", ""
 	return d
 }
 
@@ -83,7 +86,7 @@ func testKit(t *testing.T, o Options) *Kit {
 // TestGallery renders every component in every state. With GATELODGE_GALLERY
 // set to an address it serves the pages there for looking at, until stopped.
 func TestGallery(t *testing.T) {
-	badge := &AccountBadge{"Ada Lovelace", "ada@example.com"}
+	badge := &AccountBadge{Name: "Ada Lovelace", Email: "ada@example.com"}
 	k := testKit(t, Options{Contact: "help@example.com", Account: func(r *http.Request) *AccountBadge {
 		if r.URL.Query().Has("in") {
 			return badge
@@ -101,11 +104,11 @@ func TestGallery(t *testing.T) {
 	k.Labels("/", Label{"name", "Security Profile Name"}, Label{"logo", "Consent Logo Image"}, Label{"version", ""})
 	mux := http.NewServeMux()
 	mux.Handle("/", site)
-	names := []string{"list", "form", "settings", "consent", "signin"}
+	names := []string{"list", "form", "settings", "consent", "unvouched", "signin"}
 	for _, name := range names {
 		mux.Handle("/gallery/"+name, k.Browser(func(w http.ResponseWriter, r *http.Request) error {
 			return pages.Render(w, r, http.StatusOK, name, Page{
-				Title: name, Active: "console", Account: badge, Narrow: name == "consent" || name == "signin", Data: gallery(k.now()),
+				Title: name, Active: "console", Account: badge, Narrow: name == "consent" || name == "unvouched" || name == "signin", Data: gallery(k.now()),
 			})
 		}))
 		w := httptest.NewRecorder()

@@ -157,6 +157,16 @@ func TestHeaders(t *testing.T) {
 	if got, want := page(Options{Secure: true}, quiet).Get("Strict-Transport-Security"), "max-age=63072000"; got != want {
 		t.Errorf("Strict-Transport-Security: %q, want %q", got, want)
 	}
+	popup := page(Options{}, func(w http.ResponseWriter, r *http.Request) error {
+		KeepOpener(w)
+		return quiet(w, r)
+	})
+	if got := popup.Get("Cross-Origin-Opener-Policy"); got != "unsafe-none" || len(popup.Values("Cross-Origin-Opener-Policy")) != 1 || popup.Get("X-Frame-Options") != "DENY" {
+		t.Errorf("in a popup: %v", popup)
+	}
+	if got := page(Options{}, quiet).Get("Cross-Origin-Opener-Policy"); got != "same-origin" {
+		t.Errorf("the page after a popup: %q", got)
+	}
 	got := page(Options{}, func(w http.ResponseWriter, r *http.Request) error {
 		AllowFormAction(w, "https:", "http://localhost:*", "x; script-src *", "")
 		AllowImages(w, "blob:")

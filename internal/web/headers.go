@@ -9,6 +9,8 @@ const (
 	cspHeader  = "Content-Security-Policy"
 	formAction = "form-action 'self'"
 	imgSrc     = "img-src 'self'"
+
+	openerPolicy = "Cross-Origin-Opener-Policy"
 )
 
 // pageHeaders are sent with every page. The policy allows nothing inline.
@@ -30,7 +32,7 @@ func pageHeaders(secure bool) http.Header {
 	// Not no-referrer: browsers then send "Origin: null" with forms, which the origin
 	// check of those without Sec-Fetch-Site refuses.
 	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set(openerPolicy, "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 	h.Set("Cache-Control", "no-store")
@@ -53,6 +55,17 @@ func AllowFormAction(w http.ResponseWriter, sources ...string) {
 func AllowImages(w http.ResponseWriter, sources ...string) {
 	allow(w, imgSrc, sources)
 }
+
+// KeepOpener lets this answer be in a popup of another site's page without severing the
+// two windows, for the way from an authorization request in a popup back to the page
+// that opened it. The console and the account pages never do this.
+//
+// It is safe for these pages. All that such a page can do to the window it opened is
+// what it could do without: send it elsewhere, close it, post messages (none of ours
+// listens), count its frames (there are none). It cannot read them, and they cannot be
+// framed. They in turn hand nothing to their opener but what relay.js posts, to the
+// origin that was allowed.
+func KeepOpener(w http.ResponseWriter) { w.Header().Set(openerPolicy, "unsafe-none") }
 
 func allow(w http.ResponseWriter, directive string, sources []string) {
 	for _, s := range sources {

@@ -6,6 +6,7 @@ package web
 type examples struct {
 	Authorize, Exchange, Refresh, Profile, Check string
 	Answer, ProfileAnswer, Refused, Env          string
+	Page, Redirect, Answered                     string
 }
 
 func newExamples(issuer string) examples {
@@ -46,6 +47,43 @@ func newExamples(issuer string) examples {
   "error_description": "The request has an invalid grant parameter : code",
   "request_id": "00000000-0000-0000-0000-000000000000"
 }`,
+		Page: `<div id="amazon-root"></div>
+<a href="#" id="LoginWithAmazon">
+  <img src="` + issuer + `/sdk/button/light-195x46.svg" alt="Login" width="195" height="46">
+</a>
+<script>
+  window.onGatelodgeLoginReady = () => {
+    gatelodge.Login.setClientId("amzn1.application-oa2-client.…");
+  };
+  document.getElementById("LoginWithAmazon").addEventListener("click", (event) => {
+    event.preventDefault();
+    gatelodge.Login.authorize({ scope: "profile", pkce: true }, (answer) => {
+      if (answer.error) return console.log(answer.error_description);
+      gatelodge.Login.retrieveToken(answer.code, (token) => {
+        gatelodge.Login.retrieveProfile(token.access_token, (got) => {
+          console.log(got.success ? got.profile.Name : got.error_description);
+        });
+      });
+    });
+  });
+</script>
+<script async id="amazon-login-sdk" src="` + issuer + `/sdk/login.js"></script>`,
+		Redirect: `gatelodge.Login.authorize(
+  { scope: "profile", pkce: true, popup: false },
+  "https://www.example.com/back");
+
+// at https://www.example.com/back
+const code = new URLSearchParams(location.search).get("code");
+if (code) gatelodge.Login.retrieveToken(code, (token) => { /* … */ });`,
+		Answered: `{
+  "success": true,
+  "profile": {
+    "CustomerId": "amzn1.account.…",
+    "Name": "Ada Lovelace",
+    "PrimaryEmail": "ada@example.com",
+    "PostalCode": "10115"
+  }
+}`,
 		Env: `CLIENT_ID=amzn1.application-oa2-client.…
 CLIENT_SECRET=amzn1.oa2-cs.v1.…`,
 	}
@@ -59,6 +97,6 @@ func sampleConsent() Consent {
 			{Label: "Your name and email", Values: []string{"Ada Lovelace", "ada@example.com"}},
 			{Label: "Your postal code", Values: []string{"10115"}},
 		},
-		Host: "downloader.example", Account: AccountBadge{"Ada Lovelace", "ada@example.com"}, Preview: true,
+		Host: "downloader.example", Account: AccountBadge{Name: "Ada Lovelace", Email: "ada@example.com"}, Preview: true,
 	}
 }

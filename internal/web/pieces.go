@@ -48,6 +48,8 @@ type Consent struct {
 	OwnScheme     string // with which it goes to an app on the device, in place of Host
 	Account       AccountBadge
 	SwitchURL     string // "Use another account"
+	// Unvouched says that the application registered itself, and where it leads.
+	Unvouched bool
 	// Preview draws it without anything that can be pressed, bound to the
 	// fields "name", "privacy_url" and "logo" of the form beside it.
 	Preview bool
@@ -58,6 +60,7 @@ type ConsentItem struct {
 	Scope    string // value of the check box of a voluntary item
 	Label    string
 	Detail   string
+	Language string   // of Label and Detail, where it is not the page's
 	Values   []string // what it will see, such as the name itself
 	Optional bool     // voluntary: the person may leave it out
 	Checked  bool

@@ -22,7 +22,7 @@ var templateFS embed.FS
 // surface's template "content" the dot is Data.
 type Page struct {
 	Title   string // of the browser's tab; the product's name is added
-	Active  string // the current part: "console", "account" or "help"
+	Active  string // the current part: "console", "operator", "account" or "help"
 	Account *AccountBadge
 	Flash   *Flash
 	// Narrow is the one-column layout of sign-in, consent and errors.
@@ -35,6 +35,8 @@ type Page struct {
 // AccountBadge is who is signed in, as the header shows it.
 type AccountBadge struct {
 	Name, Email string
+	// Operator leads to the operator's pages.
+	Operator bool
 }
 
 // Kind is the tone of a notice. Each has its own icon and word as well, so

@@ -163,7 +163,7 @@ func TestSecret(t *testing.T) {
 	if !strings.Contains(asking, `action="/show" data-reveal-password>`) || !strings.Contains(asking, "No.") {
 		t.Errorf("asking: %s", asking)
 	}
-	if !strings.Contains(shown, ">abc</span>") || strings.Contains(shown, "<form") || !strings.Contains(shown, `href="/x"`) {
+	if !strings.Contains(shown, ">abc</textarea>") || strings.Contains(shown, "<form") || !strings.Contains(shown, `href="/x"`) {
 		t.Errorf("shown: %s", shown)
 	}
 }

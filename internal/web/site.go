@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// helpPages are the pages below /help, in the order of the walk.
-var helpPages = []string{"make-a-profile", "return-urls", "credentials", "tokens", "contact"}
+// helpPages are the pages below /help, in the order of the walk; those that are no step of it come after.
+var helpPages = []string{"make-a-profile", "return-urls", "credentials", "tokens", "javascript", "kinds", "contact"}
 
 // helpTitles are their titles.
 var helpTitles = map[string]string{
@@ -14,6 +14,8 @@ var helpTitles = map[string]string{
 	"return-urls":    "Say where users are sent back to",
 	"credentials":    "Take the credentials",
 	"tokens":         "From a code to a token",
+	"javascript":     "Login button and JavaScript",
+	"kinds":          "Kinds of application",
 	"contact":        "Contact us",
 }
 

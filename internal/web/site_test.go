@@ -49,7 +49,7 @@ func TestAssets(t *testing.T) {
 }
 
 func TestSite(t *testing.T) {
-	badge := &AccountBadge{"Ada Lovelace", "ada@example.com"}
+	badge := &AccountBadge{Name: "Ada Lovelace", Email: "ada@example.com"}
 	k := testKit(t, Options{Contact: "help@example.com", Issuer: "https://gate.example"})
 	site, err := k.Site()
 	if err != nil {
@@ -80,7 +80,7 @@ func TestSite(t *testing.T) {
 		}
 	}
 	visit("/")
-	for _, want := range []string{"/help", "/help/make-a-profile", "/help/return-urls", "/help/credentials", "/help/tokens", "/help/contact"} {
+	for _, want := range []string{"/help", "/help/make-a-profile", "/help/return-urls", "/help/credentials", "/help/tokens", "/help/kinds", "/help/contact"} {
 		if !seen[want] {
 			t.Errorf("no way leads to %s", want)
 		}
@@ -91,6 +91,7 @@ func TestSite(t *testing.T) {
 		"/help/return-urls":     "<strong>Allowed Return URLs</strong>",
 		"/help/credentials":     "<strong>Show Secret</strong>",
 		"/help/tokens":          "https://gate.example/auth/o2/token",
+		"/help/kinds":           "<th scope=\"row\">Native app</th>",
 		"/help/contact":         `href="mailto:help@example.com"`,
 		"/help/nothing":         "no help page at this address",
 		"/nothing":              "There is nothing here",

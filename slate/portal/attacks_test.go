@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"gatelodge/internal/registry"
 	"gatelodge/internal/sim"
 	"gatelodge/slate/portal"
 	"gatelodge/slate/store"
@@ -55,6 +57,7 @@ func TestGatelodgeDown(t *testing.T) {
 		t.Errorf("does not come to the page that was asked for but to %s", page.URL)
 	}
 	down = true
+	w.open(&http.Client{Transport: transport(func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") })})
 	wantText(t, "signing out", bob.Open(address).Press("Sign out"), http.StatusOK, "You are signed out of Slate")
 }
 
@@ -465,6 +468,32 @@ func TestBackChannelLogout(t *testing.T) {
 	}
 }
 
+// TestSignedOutAtGatelodge: Gatelodge's own logout token ends the session here, and
+// that of the same browser alone.
+func TestSignedOutAtGatelodge(t *testing.T) {
+	w := sqlite(t)
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	w.portal(address, w.Client()).Routes(mux)
+	w.client.Set(func(s *registry.Settings) { s.BackChannelLogoutURI = server.URL + portal.BackChannelPath })
+	ann := w.person("Ann Archer")
+	elsewhere := w.NewBrowser()
+	ann.SignIn(elsewhere)
+	if !elsewhere.Open(address + "/sign-in").Has("Sign out") {
+		t.Fatal("not signed in elsewhere")
+	}
+	ann.Open("/sign-out").Press("Sign out")
+	for deadline := time.Now().Add(10 * time.Second); ann.Open(address + "/").Has("Sign out"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("still signed in at Slate")
+		}
+	}
+	if !elsewhere.Open(address + "/").Has("Sign out") {
+		t.Error("signed out elsewhere too")
+	}
+}
+
 // TestFacts: what is told of a client is believed no further than it goes.
 func TestFacts(t *testing.T) {
 	w := sqlite(t)
@@ -533,4 +562,34 @@ func TestUnconfirmed(t *testing.T) {
 	w.open(w.Client())
 	mallory.Submit(address+"/sign-out", nil)
 	wantText(t, "confirmed", w.signIn(mallory), http.StatusOK, "Alpha Pictures")
+}
+
+// TestTokenAttacks: an ID token of another sign-in, and UserInfo of somebody else, are
+// not believed (Core sections 3.1.3.7 and 5.3.4).
+func TestTokenAttacks(t *testing.T) {
+	w := sqlite(t)
+	ann, mallory := w.person("Ann Archer"), w.person("Mallory")
+	ann.Submit(address+"/sign-out", nil)
+	request, err := url.Parse(ann.Send(http.MethodGet, address+"/sign-in", nil).Header.Get("Location"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantText(t, "another nonce", ann.Open(with(request, "nonce", "another")), http.StatusBadGateway, "You were not signed in", "does not believe it")
+	w.open(&http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+		response, err := w.Client().Transport.RoundTrip(r)
+		if err != nil || r.URL.Path != "/oauth2/userinfo" {
+			return response, err
+		}
+		text, err := io.ReadAll(response.Body)
+		changed := bytes.ReplaceAll(text, []byte(w.known(ann).Subject), []byte(w.known(mallory).Subject))
+		if bytes.Equal(text, changed) {
+			t.Errorf("no subject in %s", text)
+		}
+		response.Body = io.NopCloser(bytes.NewReader(changed))
+		return response, err
+	})})
+	wantText(t, "UserInfo of another", ann.Open(address+"/sign-in"), http.StatusBadGateway, "You were not signed in", "does not believe it")
+	if ann.Open(address + "/").Has("Sign out") {
+		t.Error("signed in")
+	}
 }

@@ -28,9 +28,12 @@ type Options struct {
 	Gatelodge              string
 	ClientID, ClientSecret string
 	// URL is the public base URL, without a slash at its end. Gatelodge has to know
-	// URL + ReturnPath as a return URL, URL + SignedOutPath as the one after signing
-	// out, and URL + BackChannelPath for its logout tokens.
+	// URL + ReturnPath as a return URL, and may know URL + BackChannelPath for its
+	// logout tokens.
 	URL string
+	// PostLogoutURL is where Gatelodge sends people after they signed out there, when it
+	// is registered for that: URL + SignedOutPath. "" leaves them at Gatelodge.
+	PostLogoutURL string
 	// Contact is where Contact us leads: a mail address or an http(s) URL; "" for none.
 	Contact string
 	// HTTPClient asks Gatelodge; nil for one with a time limit.

@@ -44,6 +44,7 @@ func newWorld(t testing.TB, cfg sqldb.Config) *world {
 	t.Helper()
 	w := &world{World: sim.New(t), t: t, folder: t.TempDir(), log: &lockedBuffer{}}
 	w.client = w.NewApplication(address + portal.ReturnPath)
+	w.client.SetPostLogoutURLs(address + portal.SignedOutPath)
 	w.app = w.NewApplication()
 	db := sqldbtest.Open(t, cfg)
 	if err := db.Migrate(t.Context(), store.Migrations()); err != nil {
@@ -65,7 +66,7 @@ func (w *world) portal(address string, client *http.Client) *portal.Portal {
 	w.t.Helper()
 	p, err := portal.New(portal.Options{
 		Store: w.store, Library: w.lib, Gatelodge: w.Issuer, ClientID: w.client.ID, ClientSecret: w.client.Secret,
-		URL: address, Contact: "slate@example.com", HTTPClient: client, Logger: slog.New(slog.NewTextHandler(w.log, nil)), Now: w.now,
+		URL: address, PostLogoutURL: address + portal.SignedOutPath, Contact: "slate@example.com", HTTPClient: client, Logger: slog.New(slog.NewTextHandler(w.log, nil)), Now: w.now,
 	})
 	if err != nil {
 		w.t.Fatal(err)

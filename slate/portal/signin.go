@@ -263,7 +263,9 @@ func (p *Portal) signOut(w http.ResponseWriter, r *http.Request, v visit) error 
 		if u, err := url.Parse(g.endSession); err == nil && g.endSession != "" {
 			q := u.Query()
 			q.Set("client_id", p.options.ClientID)
-			q.Set("post_logout_redirect_uri", p.options.URL+SignedOutPath)
+			if p.options.PostLogoutURL != "" {
+				q.Set("post_logout_redirect_uri", p.options.PostLogoutURL)
+			}
 			u.RawQuery = q.Encode()
 			to = u.String()
 		}

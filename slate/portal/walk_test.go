@@ -111,6 +111,8 @@ func TestWalk(t *testing.T) {
 
 		// Out again.
 		page = ann.Open(address + "/").Press("Sign out")
+		wantText(t, "at Gatelodge as well?", page, http.StatusOK, "Sign out of Gatelodge?")
+		page = page.Press("Sign out")
 		wantText(t, "signed out", page, http.StatusOK, "You are signed out of Slate")
 		if page = ann.Open(path(alpha)); page.URL.Host == host && strings.Contains(page.Text(), "No figures yet") {
 			t.Error("still in")

@@ -1,5 +1,6 @@
 -- +goose Up
-ALTER TABLE accounts ADD COLUMN operator {int} NOT NULL DEFAULT 0;
+-- operator_since: since when the account may do in the console what is the operator's.
+ALTER TABLE accounts ADD COLUMN operator_since {int} NOT NULL DEFAULT 0;
 
 ALTER TABLE profiles ADD COLUMN auth_method {int} NOT NULL DEFAULT 0;
 ALTER TABLE profiles ADD COLUMN jwks TEXT NOT NULL DEFAULT '';
@@ -11,9 +12,11 @@ ALTER TABLE profiles ADD COLUMN token_format {int} NOT NULL DEFAULT 0;
 -- audience: the identifier of the API that the profile is, '' for none. Only the
 -- operator sets it.
 ALTER TABLE profiles ADD COLUMN audience TEXT NOT NULL DEFAULT '';
--- dynamic: the application registered itself.
+-- dynamic: 1 where the application registered itself with a token of the developer
+-- account, 2 where it did so without one and is alone in a developer account.
 ALTER TABLE profiles ADD COLUMN dynamic {int} NOT NULL DEFAULT 0;
 CREATE UNIQUE INDEX profiles_by_audience ON profiles (audience) WHERE audience <> '';
+CREATE INDEX profiles_open ON profiles (id) WHERE dynamic = 2;
 
 CREATE TABLE post_logout_urls (
   profile_id {int} NOT NULL REFERENCES profiles (id) ON DELETE CASCADE,
@@ -31,7 +34,7 @@ CREATE INDEX origins_by_value ON origins (value);
 -- is for, 0 for what this server answers itself.
 CREATE TABLE scopes (
   number {int} NOT NULL PRIMARY KEY,
-  name TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
   aliases TEXT NOT NULL,
   essential {int} NOT NULL,
   restricted {int} NOT NULL,
@@ -41,6 +44,13 @@ CREATE TABLE scopes (
   retired_at {int} NOT NULL,
   version {int} NOT NULL
 ) {strict};
+
+-- scope_names are the names and aliases that can be asked for: each is one scope's.
+CREATE TABLE scope_names (
+  name TEXT NOT NULL PRIMARY KEY,
+  number {int} NOT NULL REFERENCES scopes (number) ON DELETE CASCADE
+) {keyed};
+CREATE INDEX scope_names_by_number ON scope_names (number);
 
 CREATE TABLE scope_words (
   number {int} NOT NULL REFERENCES scopes (number) ON DELETE CASCADE,
@@ -56,6 +66,7 @@ CREATE TABLE profile_scopes (
   number {int} NOT NULL,
   PRIMARY KEY (profile_id, number)
 ) {keyed};
+CREATE INDEX profile_scopes_by_number ON profile_scopes (number);
 
 -- device_clients: client IDs of a profile for televisions and other devices.
 CREATE TABLE device_clients (
@@ -67,21 +78,23 @@ CREATE TABLE device_clients (
 ) {strict};
 CREATE INDEX device_clients_by_profile ON device_clients (profile_id, id);
 
--- device_pairs: codes are kept as digests. grant_id is set by who allows it,
--- attempt by the one poll that gets the tokens.
+-- device_pairs: codes are kept as digests. device is a device client, or the profile's
+-- own client. grant_given is set by who allows it, attempt by the one poll that gets
+-- the tokens.
 CREATE TABLE device_pairs (
   device_code {bytes} NOT NULL PRIMARY KEY,
   user_code {bytes} NOT NULL UNIQUE,
   profile_id {int} NOT NULL REFERENCES profiles (id) ON DELETE CASCADE,
-  device_id {int} NOT NULL,
-  request {bytes} NOT NULL,
+  device {int} NOT NULL,
+  dialect {int} NOT NULL,
+  essential {bytes} NOT NULL,
+  voluntary {bytes} NOT NULL,
   state {int} NOT NULL,
-  account_id {int} NOT NULL,
-  grant_id {int} NOT NULL,
+  grant_given {int} NOT NULL,
   scopes {bytes} NOT NULL,
   authenticated_at {int} NOT NULL,
   attempt {bytes} NOT NULL,
-  interval_s {int} NOT NULL,
+  poll_interval {int} NOT NULL,
   polled_at {int} NOT NULL,
   expires_at {int} NOT NULL
 ) {keyed};
@@ -98,9 +111,11 @@ CREATE TABLE pushed_requests (
 CREATE INDEX pushed_requests_by_expiry ON pushed_requests (expires_at);
 CREATE INDEX pushed_requests_by_profile ON pushed_requests (profile_id);
 
--- proofs: client assertions and DPoP proofs that were taken, each once.
+-- proofs: client assertions and DPoP proofs that were taken, each once. attempt
+-- names the request that took it.
 CREATE TABLE proofs (
   digest {bytes} NOT NULL PRIMARY KEY,
+  attempt {bytes} NOT NULL,
   expires_at {int} NOT NULL
 ) {keyed};
 CREATE INDEX proofs_by_expiry ON proofs (expires_at);
@@ -116,28 +131,38 @@ CREATE TABLE initial_tokens (
   expires_at {int} NOT NULL
 ) {strict};
 CREATE INDEX initial_tokens_by_developer ON initial_tokens (developer_id, id);
+CREATE INDEX initial_tokens_by_expiry ON initial_tokens (expires_at);
+
+-- sessions.id names a session to applications: the digest changes when its person
+-- signs in again. Sessions of before have none, and end within a day of rest.
+ALTER TABLE sessions ADD COLUMN id {int} NOT NULL DEFAULT 0;
+CREATE INDEX sessions_by_id ON sessions (id);
 
 -- session_clients: applications with a back-channel logout address that were given
 -- an ID token in a session.
 CREATE TABLE session_clients (
-  session {bytes} NOT NULL REFERENCES sessions (digest) ON DELETE CASCADE,
+  session_id {int} NOT NULL,
   profile_id {int} NOT NULL REFERENCES profiles (id) ON DELETE CASCADE,
-  PRIMARY KEY (session, profile_id)
+  expires_at {int} NOT NULL,
+  PRIMARY KEY (session_id, profile_id)
 ) {keyed};
 CREATE INDEX session_clients_by_profile ON session_clients (profile_id);
+CREATE INDEX session_clients_by_expiry ON session_clients (expires_at);
 
--- logout_notices wait to be told to applications.
+-- logout_notices wait to be told to applications. user_id is an account that may be
+-- deleted by now.
 CREATE TABLE logout_notices (
-  id {id},
+  session_id {int} NOT NULL,
   profile_id {int} NOT NULL REFERENCES profiles (id) ON DELETE CASCADE,
-  account_id {int} NOT NULL,
-  session {bytes} NOT NULL,
+  user_id {int} NOT NULL,
   attempts {int} NOT NULL,
   next_at {int} NOT NULL,
-  expires_at {int} NOT NULL
-) {strict};
+  expires_at {int} NOT NULL,
+  PRIMARY KEY (session_id, profile_id)
+) {keyed};
 CREATE INDEX logout_notices_by_next ON logout_notices (next_at);
 CREATE INDEX logout_notices_by_profile ON logout_notices (profile_id);
+CREATE INDEX logout_notices_by_expiry ON logout_notices (expires_at);
 
 -- +goose Down
 SELECT 1;

@@ -7,6 +7,7 @@ const modules = {
   "[data-rows]": "./rows.js",
   "[data-menu]": "./menu.js",
   "form[data-autosubmit]": "./autosubmit.js",
+  "[data-relay]": "./relay.js",
 };
 
 for (const [selector, module] of Object.entries(modules)) {

@@ -1,0 +1,97 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"gatelodge/internal/sqldb"
+)
+
+// operatorLooks are the operator's pages of scopes, and what a profile's owner sees of them.
+func operatorLooks(t *testing.T, l *looks) {
+	s := serve(t, sqldb.SQLite)
+	p := ada.develop(t, s)
+	p.lacks("Operator")
+	p.openWith("/console/operator/scopes", http.StatusNotFound)
+	l.at(p, "operator-not-found")
+	reports := downloader.create(p)
+	general := strings.TrimSuffix(strings.SplitN(p.address(), "?", 2)[0], "/web-settings")
+	p.open(general + "/scopes")
+	l.chain(p)
+	l.at(p, "scopes")
+
+	s.run(t, "user", "operator", "--email", ada.email)
+	s.run(t, "profile", "api", reports.clientID, "--audience", "https://reports.example.com")
+	p.open("/console")
+	p.press("Operator")
+	l.at(p, "operator-scopes")
+	p.press("Create a scope")
+	l.at(p, "operator-scope-new")
+	p.fill("Scope name", "reports read")
+	p.fill("Line on the consent page", strings.Repeat("Your reports ", 10))
+	p.fill("Language 1", "Deutsch!")
+	p.pressWith(http.StatusUnprocessableEntity, "Save")
+	l.at(p, "operator-scope-wrong")
+	p.fill("Scope name", "reports:read")
+	p.fill("Other names", "reports")
+	p.fill("Line on the consent page", "Your sales reports")
+	p.fill("Sentence below it", "The application reads the daily reports of your account.")
+	p.fill("Language 1", "de")
+	p.fill("Line in language 1", "Ihre Verkaufsberichte")
+	p.fill("Sentence in language 1", "Die Anwendung liest die Tagesberichte Ihres Kontos.")
+	p.click("Add another language")
+	p.fill("Language (added)", "pt-BR")
+	p.fill("Line in this language", "Seus relatórios de vendas")
+	p.fill("Sentence in this language", "O aplicativo lê os relatórios diários da sua conta.")
+	p.sees("Your sales reports") // in the preview as well
+	p.press("Save")
+	p.sees("“reports:read” was created", "Nobody yet", "en, de, pt-BR")
+	l.at(p, "operator-scopes-created")
+
+	p.press("reports:read")
+	l.at(p, "operator-scope")
+	scope := p.address()
+	other := newPage(t, s)
+	other.open("/sign-in")
+	ada.signIn(other, "Sign in")
+	other.open(scope)
+	other.fill("Line on the consent page", "Your reports of sales")
+	other.press("Save")
+	p.fill("Sentence below it", "It reads them every day.")
+	p.pressWith(http.StatusConflict, "Save")
+	p.sees("Your reports of sales")
+	l.at(p, "operator-scope-conflict")
+	p.press("Save")
+	p.sees("In effect here now")
+	l.at(p, "operator-scope-saved")
+	p.pressWith(http.StatusUnprocessableEntity, "Grant")
+	l.at(p, "operator-scope-grant-wrong")
+	p.open(general + "/scopes")
+	p.sees("Known, but not granted to this profile")
+	l.at(p, "scopes-not-granted")
+	p.open(scope)
+	p.fill("Client ID of a security profile", reports.clientID)
+	p.press("Grant")
+	p.sees("Granted to 1")
+	l.at(p, "operator-scope-granted")
+	s.run(t, "scope", "edit", "reports:read", "--audience", "https://reports.example.com")
+	p.open(general + "/scopes")
+	p.sees("For https://reports.example.com")
+	l.at(p, "scopes-granted")
+	for _, to := range []string{"/profiles", "/retire"} {
+		p.open(scope + to)
+		l.chain(p) // leads to the scope, which has been looked at
+	}
+	p.fill("Type retire to confirm", "yes")
+	p.pressWith(http.StatusUnprocessableEntity, "Retire")
+	l.at(p, "operator-scope-retire-wrong")
+	p.fill("Type retire to confirm", "retire")
+	p.press("Retire")
+	p.sees("The scope was retired")
+	p.openWith(scope, http.StatusNotFound)
+	p.open("/console/operator/scopes")
+	p.press("openid")
+	p.sees("It belongs to the protocols")
+	l.at(p, "operator-scope-built-in")
+}
