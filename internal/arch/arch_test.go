@@ -52,6 +52,9 @@ var may = map[string][]string{
 	// Wiring.
 	"internal/server": everything,
 	"cmd/gatelodge":   everything,
+	// The outsider: it knows Gatelodge by HTTP only.
+	"guard":       {},
+	"slate/store": {"internal/sqldb"},
 	// Support of tests.
 	"internal/arch":            {},
 	"internal/faultdb":         {},
