@@ -53,8 +53,9 @@ var may = map[string][]string{
 	"internal/server": everything,
 	"cmd/gatelodge":   everything,
 	// The outsider: it knows Gatelodge by HTTP only.
-	"guard":       {},
-	"slate/store": {"internal/sqldb"},
+	"guard":         {},
+	"slate/store":   {"internal/sqldb"},
+	"slate/reports": {"slate/store"},
 	// Support of tests.
 	"internal/arch":            {},
 	"internal/faultdb":         {},

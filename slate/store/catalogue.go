@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gatelodge/internal/sqldb"
 )
@@ -188,9 +190,10 @@ type ErrColumns struct{ Before string }
 
 func (e *ErrColumns) Error() string { return "slate: other columns than before: " + e.Before }
 
-// Publish makes a report visible, or the next version of one, in one transaction. A
-// file that has the digest of the present version changes nothing.
-func (s *Store) Publish(ctx context.Context, p Published, now time.Time) (report Report, err error) {
+// Publish makes a report visible, or the next version of one, in one transaction, and
+// tells which archive the period had before, "" for none. A file that has the digest
+// of the present version changes nothing.
+func (s *Store) Publish(ctx context.Context, p Published, now time.Time) (before string, report Report, err error) {
 	err = s.db.Write(ctx, func(ctx context.Context, t *sqldb.Tx) error {
 		var channelID, typeID int64
 		if err := t.QueryRow(ctx, `INSERT INTO channels (`+channelColumns+`) SELECT $1, id, $2, $3, $4, $5 FROM accounts WHERE id = $6
@@ -212,6 +215,10 @@ func (s *Store) Publish(ctx context.Context, p Published, now time.Time) (report
 			return &ErrColumns{columns}
 		}
 		r := p.Report
+		err := t.QueryRow(ctx, `SELECT file FROM reports WHERE type_id = $1 AND begin_day = $2 AND end_day = $3`, typeID, day(r.Begin), day(r.End)).Scan(&before)
+		if err != nil && !errors.Is(err, sqldb.ErrNoRows) {
+			return err
+		}
 		report, err = scanReport(t.QueryRow(ctx, `INSERT INTO reports (`+reportColumns+`) VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $9)
 			ON CONFLICT (type_id, begin_day, end_day) DO UPDATE SET version = CASE WHEN reports.digest = $9 THEN reports.version ELSE reports.version + 1 END,
 				modified_at = CASE WHEN reports.digest = $9 THEN reports.modified_at ELSE $5 END, row_count = $6, file = $7, bytes = $8, digest = $9 RETURNING `+reportColumns,
@@ -227,7 +234,7 @@ func (s *Store) Publish(ctx context.Context, p Published, now time.Time) (report
 		}
 		return putSource(ctx, t, p.Source)
 	})
-	return report, err
+	return before, report, err
 }
 
 // SetAside notes why a file was not published.
@@ -285,7 +292,7 @@ func (s *Store) Plot(ctx context.Context, accountID int64, measure string, since
 // MaxFolder bounds the names in the reports' folder.
 const MaxFolder = 120
 
-// CleanFolder reports whether s can be one: it is a part of paths and addresses.
+// CleanFolder reports whether s can be one: it is a part of paths and of pages.
 func CleanFolder(s string) bool {
-	return s != "" && s != "." && s != ".." && len(s) <= MaxFolder && !strings.ContainsAny(s, "/\\\x00") && !strings.HasPrefix(s, ".")
+	return strings.TrimSpace(s) == s && s != "" && len(s) <= MaxFolder && !strings.ContainsAny(s, "/\\\x00") && !strings.HasPrefix(s, ".") && utf8.ValidString(s)
 }

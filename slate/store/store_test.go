@@ -144,6 +144,15 @@ func published(account int64, begin time.Time, digest byte) store.Published {
 	}
 }
 
+func publish(t *testing.T, s *store.Store, p store.Published, now time.Time) store.Report {
+	t.Helper()
+	_, report, err := s.Publish(t.Context(), p, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
 // TestPublish: a corrected file is a new version, the same file is not, and the
 // columns of a type do not change.
 func TestPublish(t *testing.T) {
@@ -151,24 +160,24 @@ func TestPublish(t *testing.T) {
 		ctx := t.Context()
 		alpha := must[store.Account](t)(s.CreateAccount(ctx, "Alpha Pictures", operator(0)))
 		monday := time.Date(2026, time.March, 2, 0, 0, 0, 0, time.UTC)
-		first := must[store.Report](t)(s.Publish(ctx, published(alpha.ID, monday, 1), noon))
+		first := publish(t, s, published(alpha.ID, monday, 1), noon)
 		if first.Version != 1 || !first.ModifiedAt.Equal(noon) || !first.Begin.Equal(monday) {
 			t.Errorf("%+v", first)
 		}
-		if again := must[store.Report](t)(s.Publish(ctx, published(alpha.ID, monday, 1), noon.Add(time.Hour))); again.ID != first.ID || again.Version != 1 || !again.ModifiedAt.Equal(noon) {
+		if again := publish(t, s, published(alpha.ID, monday, 1), noon.Add(time.Hour)); again.ID != first.ID || again.Version != 1 || !again.ModifiedAt.Equal(noon) {
 			t.Errorf("the same file: %+v", again)
 		}
-		if corrected := must[store.Report](t)(s.Publish(ctx, published(alpha.ID, monday, 2), noon.Add(time.Hour))); corrected.ID != first.ID || corrected.Version != 2 || !corrected.ModifiedAt.Equal(noon.Add(time.Hour)) {
+		if corrected := publish(t, s, published(alpha.ID, monday, 2), noon.Add(time.Hour)); corrected.ID != first.ID || corrected.Version != 2 || !corrected.ModifiedAt.Equal(noon.Add(time.Hour)) {
 			t.Errorf("corrected: %+v", corrected)
 		}
-		must[store.Report](t)(s.Publish(ctx, published(alpha.ID, monday.AddDate(0, 0, 7), 5), noon))
+		publish(t, s, published(alpha.ID, monday.AddDate(0, 0, 7), 5), noon)
 		other := published(alpha.ID, monday.AddDate(0, 0, 14), 3)
 		other.Type.Columns = "Date,Streams"
-		_, err := s.Publish(ctx, other, noon)
+		_, _, err := s.Publish(ctx, other, noon)
 		if columns, is := errors.AsType[*store.ErrColumns](err); !is || columns.Before != "Date,Subscriptions" {
 			t.Errorf("other columns: %v", err)
 		}
-		_, err = s.Publish(ctx, published(alpha.ID+9, monday, 1), noon)
+		_, _, err = s.Publish(ctx, published(alpha.ID+9, monday, 1), noon)
 		wantErr(t, "an account that there is not", err, store.ErrNotFound)
 
 		channels, total, err := s.Channels(ctx, alpha.ID, store.GroupChannels, store.Page{Limit: 10})
