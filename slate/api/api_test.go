@@ -223,6 +223,64 @@ func TestRights(t *testing.T) {
 	}
 }
 
+// TestOthersIds: what belongs to another account, group or channel is not there.
+func TestOthersIds(t *testing.T) {
+	w := newWorld(t, options{})
+	c := w.authorize(w.NewApplication(), "Ada Lovelace")
+	alpha, _ := c.account("Alpha Pictures", viewer, true)
+	beta, err := w.slate.Store.CreateAccount(t.Context(), "Beta Films", w.by())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.slate.Store.SetStatementID(t.Context(), beta.ID, "RAMP-8", w.by()); err != nil {
+		t.Fatal(err)
+	}
+	// parts are the ids of a channel and of its type.
+	parts := func(account int64, group, channel string) (channelID, typeID string) {
+		t.Helper()
+		w.publish(account, group, channel, "Subscription Weekly", monday(0), 5)
+		channels, _, err := w.slate.Store.Channels(t.Context(), account, group, store.Page{Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := channels[slices.IndexFunc(channels, func(c store.Channel) bool { return c.Folder == channel })]
+		types, _, err := w.slate.Store.Types(t.Context(), found.ID, store.Page{Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint("c-", found.ID), fmt.Sprint("rt-", types[0].ID)
+	}
+	own, ownType := parts(alpha.ID, store.GroupChannels, "Own")
+	second, secondType := parts(alpha.ID, store.GroupChannels, "Second")
+	others, othersType := parts(beta.ID, store.GroupChannels, "Others")
+	parts(beta.ID, store.GroupStatements, "US-8")
+	for path, want := range map[string]int{
+		"/accounts/1001/channels/" + own + "/reportTypes/" + ownType + "/reports":       200,
+		"/accounts/1001/channels/" + second + "/reportTypes/" + secondType + "/reports": 200,
+		"/accounts/1001/channels/" + own + "/reportTypes/" + secondType + "/reports":    404,
+		"/accounts/1001/channels/" + own + "/reportTypes/" + othersType + "/reports":    404,
+		"/accounts/1001/channels/" + others + "/reportTypes/" + othersType + "/reports": 404,
+		"/accounts/1001/channels/" + others + "/reportTypes":                            404,
+		"/accounts/1001/rentOrBuy/" + own + "/reportTypes":                              404,
+		"/accounts/1001/financialStatement/" + own + "/reportTypes":                     404,
+		"/accounts/1001/financialStatement/US-8/reportTypes":                            404,
+		"/accounts/1001/channels/Own/reportTypes":                                       404,
+		"/accounts/1002/channels":                                                       404,
+		"/accounts/RAMP-8/financialStatement":                                           404,
+		"/accounts/RAMP-8/financialStatement/US-8/reportTypes":                          404,
+		"/accounts/01001":         404,
+		"/accounts/1001/Channels": 404,
+		"/accounts/1001/channels/" + strings.TrimPrefix(own, "c-") + "/reportTypes":      404,
+		"/accounts/1001/channels/" + own + "/reportTypes/" + own + "/reports":            404,
+		"/accounts/1001/channels/" + own + "/reporttypes":                                404,
+		"/accounts/1001/channels/" + own + "/reportTypes/" + ownType + "/reports?limit=": 400,
+	} {
+		if got := c.get(path); got.Status != want {
+			t.Errorf("%s: %v, want %d", path, got, want)
+		}
+	}
+}
+
 // TestPages: limit and offset count items, and next leads through all of them.
 func TestPages(t *testing.T) {
 	w := newWorld(t, options{})
