@@ -54,6 +54,8 @@ type world struct {
 
 	mu    sync.Mutex
 	clock time.Duration // how far Slate's clock is ahead
+	// stopped is when Slate's clock was stopped, zero while it runs.
+	stopped time.Time
 }
 
 type options struct {
@@ -126,7 +128,17 @@ func (l toGatelodge) RoundTrip(r *http.Request) (*http.Response, error) {
 func (w *world) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !w.stopped.IsZero() {
+		return w.stopped.Add(w.clock)
+	}
 	return time.Now().Add(w.clock)
+}
+
+// stopClock lets time pass by pass alone.
+func (w *world) stopClock() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = time.Now()
 }
 
 // pass moves Slate's clock.
