@@ -26,7 +26,7 @@ func (e *Error) Write(w http.ResponseWriter) {
 	if e.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
 	} else {
-		w.Header().Set("WWW-Authenticate", e.challenge())
+		w.Header().Set("WWW-Authenticate", e.Challenge())
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
@@ -37,7 +37,9 @@ func (e *Error) Write(w http.ResponseWriter) {
 	}{orElse(e.Code, "invalid_token"), orElse(e.Description, "The request has no access token")})
 }
 
-func (e *Error) challenge() string {
+// Challenge is the value of WWW-Authenticate, for whoever writes the answer themselves.
+// Its description goes into a header: ASCII without quotes.
+func (e *Error) Challenge() string {
 	scheme := orElse(e.scheme, schemeBearer)
 	var params []string
 	for _, p := range [][2]string{{"error", e.Code}, {"error_description", e.Description}, {"scope", strings.Join(e.Scopes, " ")}} {

@@ -56,7 +56,10 @@ var may = map[string][]string{
 	"guard":         {},
 	"slate/store":   {"internal/sqldb"},
 	"slate/reports": {"slate/store"},
+	"slate/api":     {"guard", "internal/web", "slate/store", "slate/reports"},
 	"slate/portal":  {"internal/web", "slate/store", "slate/reports"},
+	"slate":         {"guard", "internal/web", "internal/sqldb", "slate/store", "slate/reports", "slate/api", "slate/portal"},
+	"cmd/slate":     {"internal/sqldb", "slate", "slate/store", "slate/reports"},
 	// Support of tests.
 	"internal/arch":            {},
 	"internal/faultdb":         {},

@@ -289,7 +289,7 @@ func TestPages(t *testing.T) {
 		{"help", annIn, "/help", nil},
 		{"contact", "", "/help/contact", nil},
 		{"signed-out", "", "/signed-out", nil},
-		{"sign-in-error", "", "/sign-in/return?state=x&code=y", nil},
+		{"sign-in-error", "", "/signed-in?state=x&code=y", nil},
 		{"not-found", annIn, "/nowhere", nil},
 		{"dashboard-full", annIn, a, nil},
 		{"dashboard-13", annIn, a + "?weeks=13", nil},

@@ -44,7 +44,7 @@ type Options struct {
 
 // Paths that Gatelodge has to know.
 const (
-	ReturnPath      = "/sign-in/return"
+	ReturnPath      = "/signed-in"
 	SignedOutPath   = "/signed-out"
 	BackChannelPath = "/backchannel-logout"
 )

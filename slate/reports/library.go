@@ -51,8 +51,12 @@ func New(o Options) (*Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range left { // by a process that was stopped
-		if err := os.Remove(name); err != nil {
+	for _, name := range left { // by a process that was stopped, unless another is at it now
+		info, err := os.Stat(name)
+		if err != nil || o.Now().Sub(info.ModTime()) < abandoned {
+			continue
+		}
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 	}
@@ -62,6 +66,9 @@ func New(o Options) (*Library, error) {
 const (
 	// unfinished ends the names of archives that are being written.
 	unfinished = ".part"
+	// abandoned is how long an unfinished archive has been left when nobody goes on
+	// with it.
+	abandoned = time.Hour
 	// settle is how long a file has to be left alone before it is read: somebody may
 	// still be writing it.
 	settle = 2 * time.Second
@@ -234,7 +241,7 @@ func (l *Library) publishFile(ctx context.Context, file *os.File, source store.S
 	source.Digest = checked.Digest
 	report := store.Report{Begin: place.Begin, End: place.End, Rows: checked.Rows, Digest: checked.Digest}
 	if checked.Rows > 0 { // else there was no activity, and nothing to download
-		if report.File, report.Bytes, err = l.archive(file, place, source); err != nil {
+		if err := l.archive(file, place, source, &report); err != nil {
 			return err
 		}
 	}
@@ -262,22 +269,22 @@ func (l *Library) publishFile(ctx context.Context, file *os.File, source store.S
 	return err
 }
 
-// archive makes the ZIP that is downloaded. It is named by where its source is and what
-// that holds, so that writing it twice is writing it once.
-func (l *Library) archive(file io.ReadSeeker, place Place, source store.Source) (name string, size int64, err error) {
+// archive makes the ZIP that is downloaded, and notes it in the report. It is named by
+// where its source is and what that holds, so that writing it twice is writing it once.
+func (l *Library) archive(file io.ReadSeeker, place Place, source store.Source, report *store.Report) (err error) {
 	inside := fmt.Sprintf("%s_%s_%s.csv", strings.ReplaceAll(place.Type.Folder, " ", "-"), place.Begin.Format(time.DateOnly), place.End.Format(time.DateOnly))
 	id := sha256.Sum256(append([]byte(source.Path), source.Digest[:]...))
-	name = hex.EncodeToString(id[:16]) + ".zip"
-	path := filepath.Join(l.Archives, name)
-	if info, err := os.Stat(path); err == nil {
-		return name, info.Size(), nil
+	report.File = hex.EncodeToString(id[:16]) + ".zip"
+	path := filepath.Join(l.Archives, report.File)
+	if err := measure(path, report); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return "", 0, err
+		return err
 	}
 	out, err := os.CreateTemp(l.Archives, "*"+unfinished)
 	if err != nil {
-		return "", 0, err
+		return err
 	}
 	defer func() {
 		if err != nil {
@@ -287,25 +294,39 @@ func (l *Library) archive(file io.ReadSeeker, place Place, source store.Source) 
 	z := zip.NewWriter(out)
 	entry, err := z.CreateHeader(&zip.FileHeader{Name: inside, Method: zip.Deflate, Modified: place.End})
 	if err != nil {
-		return "", 0, err
+		return err
 	}
 	if _, err := io.Copy(entry, file); err != nil {
-		return "", 0, err
+		return err
 	}
 	if err := z.Close(); err != nil {
-		return "", 0, err
+		return err
 	}
 	if err := out.Sync(); err != nil {
-		return "", 0, err
+		return err
 	}
-	info, err := out.Stat()
-	if err != nil {
-		return "", 0, err
+	if err := measure(out.Name(), report); err != nil {
+		return err
 	}
 	if err := out.Close(); err != nil {
-		return "", 0, err
+		return err
 	}
-	return name, info.Size(), os.Rename(out.Name(), path)
+	return os.Rename(out.Name(), path)
+}
+
+// measure notes size and digest of an archive.
+func measure(path string, report *store.Report) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if report.Bytes, err = io.Copy(sum, file); err != nil {
+		return err
+	}
+	sum.Sum(report.Archive[:0])
+	return nil
 }
 
 // tidy removes archives whose time is over.

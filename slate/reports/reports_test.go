@@ -3,6 +3,7 @@ package reports
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"log/slog"
@@ -265,9 +266,21 @@ func TestScanWaits(t *testing.T) {
 // TestUnfinishedArchives: what a stopped process left behind is no archive.
 func TestUnfinishedArchives(t *testing.T) {
 	w := newWorld(t)
-	if err := os.WriteFile(filepath.Join(w.Archives, "123"+unfinished), []byte("PK"), 0o600); err != nil {
-		t.Fatal(err)
+	for name, age := range map[string]time.Duration{"old": 2 * abandoned, "new": 0} {
+		path := filepath.Join(w.Archives, name+unfinished)
+		if err := os.WriteFile(path, []byte("PK"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, time.Time{}, w.clock.Add(-age)); err != nil {
+			t.Fatal(err)
+		}
 	}
+	w.open(w.Store, w.Folder, w.Archives)
+	// The new one may be of a process that is at work.
+	if left, err := os.ReadDir(w.Archives); err != nil || len(left) != 1 || left[0].Name() != "new"+unfinished {
+		t.Errorf("%v, %v", left, err)
+	}
+	w.clock = w.clock.Add(abandoned)
 	w.open(w.Store, w.Folder, w.Archives)
 	if left, err := os.ReadDir(w.Archives); err != nil || len(left) != 0 {
 		t.Errorf("%v, %v", left, err)
@@ -282,6 +295,9 @@ func TestDownload(t *testing.T) {
 	whole := w.get(address)
 	if whole.Code != http.StatusOK || whole.Header().Get("Content-Type") != "application/zip" || whole.Header().Get("ETag") == "" {
 		t.Fatalf("%d %v", whole.Code, whole.Header())
+	}
+	if report := w.only(); report.Archive != sha256.Sum256(whole.Body.Bytes()) || report.Bytes != int64(whole.Body.Len()) {
+		t.Errorf("the archive is another than the report says: %+v", report)
 	}
 	archive, err := zip.NewReader(bytes.NewReader(whole.Body.Bytes()), int64(whole.Body.Len()))
 	if err != nil || len(archive.File) != 1 || archive.File[0].Name != "Subscription-Weekly_2030-01-07_2030-01-13.csv" {

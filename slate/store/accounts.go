@@ -45,9 +45,18 @@ func (s *Store) CreateAccount(ctx context.Context, name string, by Actor) (a Acc
 	return a, err
 }
 
-// SetStatementID links an account with its financial statements.
+// SetStatementID links an account with its financial statements, or with none for "".
+// It answers ErrTaken for an id of another account, its number included: addresses of
+// the API have either in the same place.
 func (s *Store) SetStatementID(ctx context.Context, accountID int64, statementID string, by Actor) error {
 	err := s.db.Write(ctx, func(ctx context.Context, t *sqldb.Tx) error {
+		var others int
+		if err := t.QueryRow(ctx, `SELECT COUNT(*) FROM accounts WHERE CAST(id AS TEXT) = $1 AND id <> $2`, statementID, accountID).Scan(&others); err != nil {
+			return err
+		}
+		if others > 0 {
+			return ErrTaken
+		}
 		if err := need(t.Exec(ctx, `UPDATE accounts SET statement_id = $1 WHERE id = $2`, statementID, accountID)); err != nil {
 			return err
 		}

@@ -57,6 +57,8 @@ type Report struct {
 	File   string
 	Bytes  int64
 	Digest [32]byte // of the source
+	// Archive is the digest of File.
+	Archive [32]byte
 }
 
 // day and date turn days into numbers and back.
@@ -125,27 +127,36 @@ func (s *Store) Type(ctx context.Context, channelID, id int64) (ReportType, erro
 	return scanType(s.db.QueryRow(ctx, `SELECT `+typeColumns+` FROM report_types WHERE channel_id = $1 AND id = $2`, channelID, id))
 }
 
-const reportColumns = `id, type_id, begin_day, end_day, version, modified_at, row_count, file, bytes, digest`
+const reportColumns = `id, type_id, begin_day, end_day, version, modified_at, row_count, file, bytes, digest, archive_digest`
 
 func scanReport(r scanner) (Report, error) {
 	var p Report
 	var begin, end, modified int64
-	var digest []byte
-	err := r.Scan(&p.ID, &p.TypeID, &begin, &end, &p.Version, &modified, &p.Rows, &p.File, &p.Bytes, &digest)
+	var digest, archive []byte
+	err := r.Scan(&p.ID, &p.TypeID, &begin, &end, &p.Version, &modified, &p.Rows, &p.File, &p.Bytes, &digest, &archive)
 	p.Begin, p.End, p.ModifiedAt = date(begin), date(end), fromMicros(modified)
 	copy(p.Digest[:], digest)
+	copy(p.Archive[:], archive)
 	return p, notFound(err)
 }
 
-// Reports lists the reports of a type that were modified at or after a moment, the
-// oldest change first, and counts them: whoever reads on from the last change misses
-// none.
+const (
+	countReports = `SELECT COUNT(*) FROM reports WHERE type_id = $1 AND modified_at >= $2`
+	// What comes before the page is passed over in the index alone.
+	pageReports = `SELECT ` + reportColumns + ` FROM reports WHERE id IN (
+		SELECT id FROM reports WHERE type_id = $1 AND modified_at >= $2 ORDER BY begin_day, end_day LIMIT $3 OFFSET $4) ORDER BY begin_day, end_day`
+)
+
+// Reports lists the reports of a type that were modified at or after a moment, by their
+// periods, and counts them. A period stays where it is: somebody who goes through the
+// pages while reports are corrected or added sees one twice at worst, and misses none
+// of those that were there when they began.
 func (s *Store) Reports(ctx context.Context, typeID int64, modifiedSince time.Time, p Page) (all []Report, total int, err error) {
 	since := micros(modifiedSince)
-	if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM reports WHERE type_id = $1 AND modified_at >= $2`, typeID, since).Scan(&total); err != nil {
+	if err := s.db.QueryRow(ctx, countReports, typeID, since).Scan(&total); err != nil {
 		return nil, 0, err
 	}
-	all, err = collect(ctx, outside{s.db}, scanReport, `SELECT `+reportColumns+` FROM reports WHERE type_id = $1 AND modified_at >= $2 ORDER BY modified_at, id LIMIT $3 OFFSET $4`, typeID, since, p.Limit, p.Offset)
+	all, err = collect(ctx, outside{s.db}, scanReport, pageReports, typeID, since, p.Limit, p.Offset)
 	return all, total, err
 }
 
@@ -219,10 +230,10 @@ func (s *Store) Publish(ctx context.Context, p Published, now time.Time) (before
 		if err != nil && !errors.Is(err, sqldb.ErrNoRows) {
 			return err
 		}
-		report, err = scanReport(t.QueryRow(ctx, `INSERT INTO reports (`+reportColumns+`) VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $9)
+		report, err = scanReport(t.QueryRow(ctx, `INSERT INTO reports (`+reportColumns+`) VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $9, $10)
 			ON CONFLICT (type_id, begin_day, end_day) DO UPDATE SET version = CASE WHEN reports.digest = $9 THEN reports.version ELSE reports.version + 1 END,
-				modified_at = CASE WHEN reports.digest = $9 THEN reports.modified_at ELSE $5 END, row_count = $6, file = $7, bytes = $8, digest = $9 RETURNING `+reportColumns,
-			s.nextID(now), typeID, day(r.Begin), day(r.End), micros(now), r.Rows, r.File, r.Bytes, r.Digest[:]))
+				modified_at = CASE WHEN reports.digest = $9 THEN reports.modified_at ELSE $5 END, row_count = $6, file = $7, bytes = $8, digest = $9, archive_digest = $10 RETURNING `+reportColumns,
+			s.nextID(now), typeID, day(r.Begin), day(r.End), micros(now), r.Rows, r.File, r.Bytes, r.Digest[:], r.Archive[:]))
 		if err != nil {
 			return err
 		}

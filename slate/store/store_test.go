@@ -194,8 +194,8 @@ func TestPublish(t *testing.T) {
 			days  []int
 			total int
 		}{
-			{time.Time{}, store.Page{Limit: 10}, []int{9, 2}, 2}, // by the time of the change
-			{time.Time{}, store.Page{Limit: 1, Offset: 1}, []int{2}, 2},
+			{time.Time{}, store.Page{Limit: 10}, []int{2, 9}, 2}, // whatever changed last
+			{time.Time{}, store.Page{Limit: 1, Offset: 1}, []int{9}, 2},
 			{noon.Add(time.Hour), store.Page{Limit: 10}, []int{2}, 1},
 			{noon.Add(2 * time.Hour), store.Page{Limit: 10}, nil, 0},
 		} {

@@ -105,7 +105,8 @@ CREATE TABLE report_types (
 ) {strict};
 
 -- reports: one row per period; a corrected file is its next version. file names the
--- archive among the published ones, '' where there was no activity.
+-- archive among the published ones, '' where there was no activity; digest is of the
+-- source, archive_digest of the archive.
 CREATE TABLE reports (
   id {id},
   type_id {int} NOT NULL REFERENCES report_types (id) ON DELETE CASCADE,
@@ -117,9 +118,13 @@ CREATE TABLE reports (
   file TEXT NOT NULL,
   bytes {int} NOT NULL,
   digest {bytes} NOT NULL,
+  archive_digest {bytes} NOT NULL,
   UNIQUE (type_id, begin_day, end_day)
 ) {strict};
-CREATE INDEX reports_by_modified ON reports (type_id, modified_at, id);
+-- Lists are counted by the first of these, and their pages found in the second, both
+-- without touching the rows.
+CREATE INDEX reports_by_modified ON reports (type_id, modified_at);
+CREATE INDEX reports_by_period ON reports (type_id, begin_day, end_day, modified_at, id);
 
 -- sources: the files of the reports' folder that were read, and what came of it.
 CREATE TABLE sources (

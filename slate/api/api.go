@@ -1,0 +1,119 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"gatelodge/guard"
+	"gatelodge/internal/web"
+	"gatelodge/slate/reports"
+	"gatelodge/slate/store"
+)
+
+// Base is the path of the API.
+const Base = "/apis/v1"
+
+// Options are what an API is made of.
+type Options struct {
+	Store   *store.Store
+	Library *reports.Library
+	Guard   *guard.Guard
+	Kit     *web.Kit
+	// URL is the public base URL, without a slash at its end.
+	URL string
+	// Scope is what a token has to have.
+	Scope string
+	// Rate is how often an application may call for one user; the zero value is
+	// DefaultRate.
+	Rate Rate
+	Log  *slog.Logger
+	Now  func() time.Time
+}
+
+// API answers calls. It is safe for concurrent use.
+type API struct {
+	Options
+	rates *rates
+	calls calls
+	docs  *docs
+}
+
+// New makes an API. It fails only when what is built in is broken.
+func New(o Options) (*API, error) {
+	if o.Rate == (Rate{}) {
+		o.Rate = DefaultRate
+	}
+	d, err := newDocs(o.Kit, o.URL)
+	if err != nil {
+		return nil, err
+	}
+	return &API{Options: o, rates: newRates(o.Rate), docs: d}, nil
+}
+
+// Routes registers everything of the API.
+func (a *API) Routes(mux *http.ServeMux) {
+	for path, resource := range map[string]resource{
+		"/accounts":                   a.accounts,
+		"/accounts/{account}":         a.groups,
+		"/accounts/{account}/{group}": a.channels,
+		"/accounts/{account}/{group}/{channel}/reportTypes":                a.types,
+		"/accounts/{account}/{group}/{channel}/reportTypes/{type}/reports": a.reports,
+	} {
+		mux.Handle(Base+path, a.Kit.API(a.readable(a.resource(resource))))
+	}
+	mux.Handle(Base+"/openapi.json", a.Kit.API(a.readable(a.docs.serveDocument)))
+	mux.Handle("/apis/", a.Kit.API(nothing))
+	mux.Handle("GET /apis", a.Kit.Browser(a.docs.servePage))
+}
+
+// readable turns away other methods than those that read.
+func (a *API) readable(h web.Handler) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		const allowed = "GET, HEAD, OPTIONS"
+		switch r.Method {
+		case http.MethodGet, http.MethodHead:
+			return h(w, r)
+		case http.MethodOptions:
+			w.Header().Set("Allow", allowed)
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		}
+		w.Header().Set("Allow", allowed)
+		return methodNotAllowed().write(w, r)
+	}
+}
+
+// nothing answers where there is no resource.
+func nothing(w http.ResponseWriter, r *http.Request) error {
+	return notFound("There is no resource with this path: see "+Base+"/openapi.json.").write(w, r)
+}
+
+// callsEvery is how often the times of the last calls are written down.
+const callsEvery = time.Minute
+
+// Run writes down when applications called last, until ctx ends.
+func (a *API) Run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			// What was gathered is still to be written.
+			a.writeCalls(context.WithoutCancel(ctx))
+			return
+		case <-time.After(callsEvery):
+			a.writeCalls(ctx)
+		}
+	}
+}
+
+func (a *API) writeCalls(ctx context.Context) {
+	gathered := a.calls.take()
+	if len(gathered) == 0 {
+		return
+	}
+	if err := a.Store.Called(ctx, gathered); err != nil {
+		a.calls.note(gathered)
+		a.Log.WarnContext(ctx, "the times of the last calls could not be written", "error", err)
+	}
+}

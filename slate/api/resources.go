@@ -1,0 +1,295 @@
+package api
+
+import (
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gatelodge/guard"
+	"gatelodge/internal/web"
+	"gatelodge/slate/store"
+)
+
+// call is a request whose token is good.
+type call struct {
+	*http.Request
+	query
+	who guard.Principal
+	now time.Time
+}
+
+// resource gives a page of a list, and how many there are in all.
+type resource func(c *call) (page any, total int, err error)
+
+// resource adapts one: token, limit of calls and parameters before it, the answer
+// after.
+func (a *API) resource(list resource) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := a.answer(w, r, list)
+		if refused, ok := errors.AsType[*refusal](err); ok {
+			return refused.write(w, r)
+		}
+		return err
+	}
+}
+
+func (a *API) answer(w http.ResponseWriter, r *http.Request, list resource) error {
+	h := w.Header()
+	// Whoever keeps an answer asks before using it again, and for the same token.
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Vary", "Authorization")
+	who, err := a.Guard.Check(r, a.Scope)
+	if refused, ok := errors.AsType[*guard.Error](err); ok {
+		return fromGuard(refused)
+	}
+	if err != nil {
+		web.LogAttr(r.Context(), slog.String("cause", err.Error()))
+		return unavailable()
+	}
+	web.LogAttr(r.Context(), slog.String("client_id", who.ClientID))
+	c := &call{Request: r, who: who, now: a.Now()}
+	quota := a.rates.take(caller{who.ClientID, who.Subject}, c.now)
+	if quota.tell(h); quota.wait > 0 {
+		return tooManyRequests()
+	}
+	if !who.User() {
+		return lacking("The token is the application's own. Reports are seen by users: one has to authorize the application.", halfUser)
+	}
+	if c.query, err = parseQuery(r.URL.RawQuery); err != nil {
+		return err
+	}
+	page, total, err := list(c)
+	if errors.Is(err, store.ErrNotFound) {
+		return notFound("There is nothing with this id.")
+	}
+	if err != nil {
+		return err
+	}
+	body, err := encode(struct {
+		Total int     `json:"total"`
+		Next  *string `json:"next"`
+		Data  any     `json:"data"`
+	}{total, c.next(a.URL+r.URL.EscapedPath(), total), page})
+	if err != nil {
+		return err
+	}
+	return sendCurrent(w, r, body)
+}
+
+// each makes the items of a page; an empty page is [] and not null.
+func each[S, T any](all []S, item func(S) T) []T {
+	items := make([]T, 0, len(all))
+	for _, v := range all {
+		items = append(items, item(v))
+	}
+	return items
+}
+
+type accountItem struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// Statements is the id of its financial statements.
+	Statements string `json:"financialStatementId,omitempty"`
+}
+
+// accounts are those that the user can reach with the application (slate.md section 9.1).
+func (a *API) accounts(c *call) (any, int, error) {
+	all, err := a.access(c)
+	if err != nil {
+		return nil, 0, err
+	}
+	if all, err = reachable(all); err != nil {
+		return nil, 0, err
+	}
+	called := map[int64]time.Time{}
+	for _, x := range all {
+		called[x.Application] = c.now
+	}
+	a.calls.note(called)
+	return each(part(all, c.Page), func(x store.Access) accountItem {
+		return accountItem{accountID(x.Account), x.Name, x.StatementID}
+	}), len(all), nil
+}
+
+type groupItem struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// groups are those in which the account has anything (section 9.2).
+func (a *API) groups(c *call) (any, int, error) {
+	account, err := a.account(c)
+	if err != nil {
+		return nil, 0, err
+	}
+	have, err := a.Store.GroupsOf(c.Context(), account.ID)
+	if err != nil {
+		return nil, 0, err
+	}
+	all := slices.DeleteFunc(store.Groups(), func(g [2]string) bool { return !slices.Contains(have, g[0]) })
+	return each(part(all, c.Page), func(g [2]string) groupItem { return groupItem{g[0], g[1]} }), len(all), nil
+}
+
+type channelItem struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Territory string `json:"territory,omitempty"`
+	// Identifier is that of financial statements, which takes the place of the id in
+	// addresses.
+	Identifier string `json:"reportIdentifier,omitempty"`
+}
+
+// channels are the channels or studios of a group (section 9.3), or the identifiers of
+// financial statements.
+func (a *API) channels(c *call) (any, int, error) {
+	account, err := a.account(c)
+	if err != nil {
+		return nil, 0, err
+	}
+	group, err := knownGroup(c)
+	if err != nil {
+		return nil, 0, err
+	}
+	all, total, err := a.Store.Channels(c.Context(), account.ID, group, c.Page)
+	return each(all, func(ch store.Channel) channelItem {
+		item := channelItem{ID: stableID(channelPrefix, ch.ID), Name: ch.Name, Territory: ch.Territory}
+		if group == store.GroupStatements {
+			item.Identifier = ch.Folder
+		}
+		return item
+	}), total, err
+}
+
+// knownGroup is the group that a path names.
+func knownGroup(c *call) (string, error) {
+	group := c.PathValue("group")
+	if !slices.ContainsFunc(store.Groups(), func(g [2]string) bool { return g[0] == group }) {
+		return "", store.ErrNotFound
+	}
+	return group, nil
+}
+
+type typeItem struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Cadence string `json:"cadence"`
+}
+
+// types are the report types of a channel (section 9.4).
+func (a *API) types(c *call) (any, int, error) {
+	channel, err := a.channel(c)
+	if err != nil {
+		return nil, 0, err
+	}
+	all, total, err := a.Store.Types(c.Context(), channel.ID, c.Page)
+	return each(all, func(rt store.ReportType) typeItem {
+		return typeItem{stableID(typePrefix, rt.ID), rt.Name, rt.Cadence}
+	}), total, err
+}
+
+// channel finds the one that a path names; one of financial statements goes by its
+// identifier too (section 10).
+func (a *API) channel(c *call) (store.Channel, error) {
+	account, err := a.account(c)
+	if err != nil {
+		return store.Channel{}, err
+	}
+	group, err := knownGroup(c)
+	if err != nil {
+		return store.Channel{}, err
+	}
+	name := c.PathValue("channel")
+	if id, ok := parseID(channelPrefix, name); ok {
+		channel, err := a.Store.Channel(c.Context(), account.ID, group, id)
+		if !errors.Is(err, store.ErrNotFound) {
+			return channel, err
+		}
+	}
+	if group != store.GroupStatements || !store.CleanFolder(name) {
+		return store.Channel{}, store.ErrNotFound
+	}
+	return a.Store.ChannelByFolder(c.Context(), account.ID, group, name)
+}
+
+// What a period has.
+const (
+	statusAvailable  = "Available"
+	statusNoActivity = "NoActivity"
+)
+
+type reportItem struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Begin    string `json:"reportDateBegin"`
+	End      string `json:"reportDateEnd"`
+	Modified string `json:"modifiedDate"`
+	Rows     int64  `json:"numRows"`
+	Version  int64  `json:"version"`
+	Status   string `json:"status"`
+	// Words say why there is nothing to download.
+	Words    string `json:"statusDescription,omitempty"`
+	Download string `json:"downloadUrl,omitempty"`
+	Bytes    int64  `json:"bytes,omitempty"`
+	Digest   string `json:"sha256,omitempty"`
+}
+
+// reports are the periods of a report type (section 9.5).
+func (a *API) reports(c *call) (any, int, error) {
+	channel, err := a.channel(c)
+	if err != nil {
+		return nil, 0, err
+	}
+	id, ok := parseID(typePrefix, c.PathValue("type"))
+	if !ok {
+		return nil, 0, store.ErrNotFound
+	}
+	rt, err := a.Store.Type(c.Context(), channel.ID, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	all, total, err := a.Store.Reports(c.Context(), rt.ID, c.modifiedSince, c.Page)
+	// Within a minute the same addresses are given out, so that a page that has not
+	// changed is the same page. They live for four to five minutes.
+	signedAt := c.now.Truncate(time.Minute)
+	return each(all, func(p store.Report) reportItem {
+		item := reportItem{
+			ID: stableID(reportPrefix, p.ID), Name: rt.Name, Begin: p.Begin.Format(time.DateOnly), End: p.End.Format(time.DateOnly),
+			Modified: p.ModifiedAt.UTC().Format(milliseconds), Rows: p.Rows, Version: p.Version,
+		}
+		if p.File == "" {
+			item.Status, item.Words = statusNoActivity, "There was no activity in this period: there is nothing to download."
+			return item
+		}
+		item.Status, item.Download = statusAvailable, a.Library.DownloadURL(p, signedAt)
+		item.Bytes, item.Digest = p.Bytes, hex.EncodeToString(p.Archive[:])
+		return item
+	}), total, err
+}
+
+// milliseconds is how times are written (section 7). It cuts off: whoever asks for
+// what was modified since then gets that report again, and misses none.
+const milliseconds = "2006-01-02T15:04:05.000Z"
+
+// Ids have a prefix, so that one is not taken for another.
+const (
+	channelPrefix = "c-"
+	typePrefix    = "rt-"
+	reportPrefix  = "r-"
+)
+
+func stableID(prefix string, id int64) string { return prefix + strconv.FormatInt(id, 10) }
+
+// parseID reads an id in the one spelling that it has.
+func parseID(prefix, s string) (int64, bool) {
+	digits, ok := strings.CutPrefix(s, prefix)
+	if !ok {
+		return 0, false
+	}
+	id, err := strconv.ParseInt(digits, 10, 64)
+	return id, err == nil && strconv.FormatInt(id, 10) == digits
+}
