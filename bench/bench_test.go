@@ -175,40 +175,66 @@ const connections = 16
 // drive sends b.N requests over 16 connections and reports the server's CPU time.
 func drive(b *testing.B, p *process, request func() *http.Request) {
 	b.Helper()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
-	once := func() error {
-		res, err := client.Do(request())
-		if err != nil {
-			return err
-		}
-		defer res.Body.Close()
-		body, err := io.ReadAll(res.Body)
-		if err == nil && res.StatusCode != http.StatusOK {
-			err = fmt.Errorf("status %d: %s", res.StatusCode, body)
-		}
+	client := newClient()
+	repeat(b, p, 200, func(int) error {
+		_, err := answered(client, request())
 		return err
+	})
+}
+
+// newClient keeps its connections, follows no redirect and keeps no cookie.
+func newClient() *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{MaxIdleConnsPerHost: connections},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	for range 200 {
-		if err := once(); err != nil {
-			b.Fatal(err)
+}
+
+// answered reads an answer that is a success or a redirect.
+func answered(client *http.Client, r *http.Request) (answer, error) {
+	res, err := client.Do(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode >= 400 {
+		err = fmt.Errorf("status %d: %s", res.StatusCode, body)
+	}
+	return answer{res.Header, body}, err
+}
+
+type answer struct {
+	header http.Header
+	body   []byte
+}
+
+// repeat does once b.N times, after some times that do not count, by 16 workers; once
+// is told which of them it is.
+func repeat(b *testing.B, p *process, unmeasured int, once func(worker int) error) {
+	b.Helper()
+	run := func(times int64) {
+		var left atomic.Int64
+		left.Store(times)
+		var wg sync.WaitGroup
+		for worker := range connections {
+			wg.Go(func() {
+				for left.Add(-1) >= 0 {
+					if err := once(worker); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
 		}
+		wg.Wait()
+	}
+	if run(int64(unmeasured)); b.Failed() {
+		b.FailNow()
 	}
 	before := p.cpu(b)
-	var left atomic.Int64
-	left.Store(int64(b.N))
-	var wg sync.WaitGroup
 	b.ResetTimer()
-	for range connections {
-		wg.Go(func() {
-			for left.Add(-1) >= 0 {
-				if err := once(); err != nil {
-					b.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
+	run(int64(b.N))
 	b.StopTimer()
 	b.ReportMetric(float64((p.cpu(b)-before).Microseconds())/float64(b.N), "server-µs/op")
 }
