@@ -254,27 +254,44 @@ func (p *page) address() string {
 // evaluate asks the page by JavaScript, which works where the page's own is off.
 func evaluate[T any](p *page, expression string) T {
 	p.t.Helper()
-	ctx, cancel := p.limited()
-	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	v, err := attempt[T](p, expression)
 	if err != nil {
 		p.t.Fatalf("evaluate %.80s: %v", expression, err)
 	}
 	return v
 }
 
+// attempt is evaluate for a page that may just be leaving for another.
+func attempt[T any](p *page, expression string) (T, error) {
+	ctx, cancel := p.limited()
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+}
+
+// innerText is what a person reads; a page that is about to come has no body yet.
+const innerText = `document.body?.innerText ?? ""`
+
 // text is what a person reads on the page, in one line.
 func (p *page) text() string {
 	p.t.Helper()
-	return strings.Join(strings.Fields(evaluate[string](p, `document.body.innerText`)), " ")
+	return inOneLine(evaluate[string](p, innerText))
 }
+
+func inOneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // sees waits until the page says all of words.
 func (p *page) sees(words ...string) {
 	p.t.Helper()
 	var text, missing string
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		text, missing = p.text(), ""
+		read, err := attempt[string](p, innerText)
+		if err != nil && time.Now().Before(deadline) {
+			continue // on its way to the next page
+		}
+		if err != nil {
+			p.t.Fatalf("%s cannot be read: %v", p.address(), err)
+		}
+		text, missing = inOneLine(read), ""
 		for _, w := range words {
 			if !strings.Contains(text, w) {
 				missing = w
