@@ -9,15 +9,18 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
+	"gatelodge/internal/live"
 	"gatelodge/internal/sqldb"
 )
 
@@ -40,6 +43,9 @@ type wanted struct {
 	ReturnURLs []string `json:"return_urls"`
 	// Settings are fields of its Settings page.
 	Settings map[string]string `json:"settings"`
+	// Flags are more of the command's, and JWKS what its --jwks-file says.
+	Flags []string        `json:"flags"`
+	JWKS  json.RawMessage `json:"jwks"`
 }
 
 // registered is what a developer takes along.
@@ -50,7 +56,7 @@ type registered struct {
 
 func newCourt(t *testing.T) *court {
 	t.Helper()
-	c := &court{server: serve(t, sqldb.SQLite, "--trusted-proxies", "127.0.0.1")}
+	c := &court{server: serve(t, sqldb.SQLite, "--trusted-proxies", "127.0.0.1", "--registration", "open")}
 	c.developer = newVisitor(c.server, ada, c.count.Add(1))
 	end, err := c.developer.goTo(t.Context(), c.issuer+"/sign-up?continue=/console", nil)
 	if err := end.unless(err); err != nil {
@@ -58,6 +64,7 @@ func newCourt(t *testing.T) *court {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /profiles", answerWith(c.register))
+	mux.HandleFunc("POST /commands", answerWith(c.administer))
 	mux.HandleFunc("POST /people", answerWith(func(ctx context.Context, _ struct{}) (browser, error) {
 		v, err := c.signUp(ctx)
 		return c.keep(v), err
@@ -145,7 +152,7 @@ func (c *court) visit(ctx context.Context, in going) (visit, error) {
 // its Settings page.
 func (c *court) register(ctx context.Context, w wanted) (registered, error) {
 	name := fmt.Sprintf("Judge %d", c.count.Add(1))
-	args := []string{"profile", "create", "--json", "--data", filepath.Dir(c.database.Path), "--owner", ada.email,
+	args := []string{"profile", "create", "--owner", ada.email,
 		"--name", name, "--description", "Judges the server", "--privacy-url", downloader.privacy}
 	if w.Kind != "" {
 		args = append(args, "--kind", w.Kind)
@@ -153,18 +160,52 @@ func (c *court) register(ctx context.Context, w wanted) (registered, error) {
 	for _, u := range w.ReturnURLs {
 		args = append(args, "--return-url", u)
 	}
+	args = append(args, w.Flags...)
+	if w.JWKS != nil {
+		dir, err := os.MkdirTemp("", "judge")
+		if err != nil {
+			return registered{}, err
+		}
+		defer os.RemoveAll(dir)
+		file := filepath.Join(dir, "jwks.json")
+		if err := os.WriteFile(file, w.JWKS, 0o600); err != nil {
+			return registered{}, err
+		}
+		args = append(args, "--jwks-file", file)
+	}
 	var made registered
+	if err := c.command(ctx, &made, args...); err != nil || len(w.Settings) == 0 {
+		return made, err
+	}
+	return made, c.set(ctx, name, made.ID, w.Settings)
+}
+
+// administer runs a command of the operator, and waits until the server has seen what
+// it did.
+func (c *court) administer(ctx context.Context, args []string) (map[string]any, error) {
+	var printed map[string]any
+	if err := c.command(ctx, &printed, args...); err != nil {
+		return nil, err
+	}
+	select {
+	case <-time.After(live.Bound):
+		return printed, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// command runs a command of the program beside the server, and reads what it prints.
+func (c *court) command(ctx context.Context, printed any, args ...string) error {
+	args = append(args, "--json", "--data", filepath.Dir(c.database.Path))
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, shared.binary, args...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return made, fmt.Errorf("%q: %w\n%s", args, err, &stderr)
+		return fmt.Errorf("%q: %w\n%s", args, err, &stderr)
 	}
-	if err := json.Unmarshal(out, &made); err != nil || len(w.Settings) == 0 {
-		return made, err
-	}
-	return made, c.set(ctx, name, made.ID, w.Settings)
+	return json.Unmarshal(out, printed)
 }
 
 // set changes fields of a profile's Settings page.

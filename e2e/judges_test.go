@@ -22,7 +22,7 @@ import (
 func TestJudges(t *testing.T) {
 	t.Parallel()
 	c := newCourt(t)
-	for _, name := range []string{"openid-client", "oauth4webapi", "passport-amazon", "sp-api-auth"} {
+	for _, name := range []string{"openid-client", "oauth4webapi", "jose", "passport-amazon", "sp-api-auth", "amazon-device"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c.judge(t, name)

@@ -27,8 +27,10 @@ type visitor struct {
 // visit is where a visitor ended.
 type visit struct {
 	URL string `json:"url"`
-	// Asked are the paths of the forms that were sent on the way.
+	// Asked are the paths of the forms that were filled in and sent on the way.
 	Asked []string `json:"asked"`
+	// Posted is what a page had the browser post there (form_post).
+	Posted url.Values `json:"posted"`
 	// Status and Text are of the page, and empty where it is not the server's.
 	Status int    `json:"status"`
 	Text   string `json:"text"`
@@ -55,18 +57,20 @@ func newVisitor(s *server, who person, n int64) *visitor {
 	}}
 }
 
-// goTo goes to an address of the server and on, answering each page once, until it
+// goTo goes to an address of the server and on, answering each form once, until it
 // is sent elsewhere or nothing more is asked. Other answers go before the ordinary
 // ones.
 func (v *visitor) goTo(ctx context.Context, address string, other answers) (visit, error) {
 	end := visit{URL: address, Asked: []string{}}
 	method, form := http.MethodGet, url.Values(nil)
+	answered := map[string]bool{}
 	for range 20 {
 		here, err := url.Parse(end.URL)
 		if err != nil {
 			return end, err
 		}
 		if here.Scheme+"://"+here.Host != v.issuer {
+			end.Posted = form
 			return end, nil
 		}
 		response, body, err := v.send(ctx, method, end.URL, form)
@@ -94,14 +98,21 @@ func (v *visitor) goTo(ctx context.Context, address string, other answers) (visi
 			answer = v.answers()[here.Path]
 		}
 		asked := formWith(doc, answer)
-		if asked == nil || slices.Contains(end.Asked, here.Path) {
+		// The next page may have the same path, as the device's.
+		question := here.Path + " " + strings.Join(namesIn(asked), " ")
+		if asked == nil || answered[question] {
 			end.Status, end.Text = response.StatusCode, textOf(doc)
 			return end, nil
 		}
-		end.Asked = append(end.Asked, here.Path)
+		answered[question] = true
+		if !has(asked, "data-autosubmit") {
+			end.Asked = append(end.Asked, here.Path)
+		}
 		method, form = http.MethodPost, fieldsOf(asked)
-		for name, values := range answer {
-			form[name] = values
+		for _, name := range namesIn(asked) {
+			if values, ok := answer[name]; ok {
+				form[name] = values
+			}
 		}
 		action, err := here.Parse(attribute(asked, "action"))
 		if err != nil {
@@ -143,19 +154,31 @@ func linkTo(doc *html.Node, words string) string {
 	return ""
 }
 
-// formWith finds the form that asks for one of the answers.
+// formWith finds the form that asks for one of the answers, or that is sent by itself.
 func formWith(doc *html.Node, answer url.Values) *html.Node {
 	for n := range doc.Descendants() {
 		if n.Type != html.ElementNode || n.Data != "form" || !strings.EqualFold(attribute(n, "method"), "post") {
 			continue
 		}
-		for c := range n.Descendants() {
-			if _, ok := answer[attribute(c, "name")]; ok {
-				return n
-			}
+		asks := func(name string) bool { _, ok := answer[name]; return ok }
+		if has(n, "data-autosubmit") || slices.ContainsFunc(namesIn(n), asks) {
+			return n
 		}
 	}
 	return nil
+}
+
+// namesIn are the names of a form's fields and buttons.
+func namesIn(form *html.Node) (names []string) {
+	if form == nil {
+		return nil
+	}
+	for n := range form.Descendants() {
+		if name := attribute(n, "name"); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // fieldsOf is what a form sends as it stands, without its buttons.

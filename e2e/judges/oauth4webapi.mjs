@@ -3,15 +3,24 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import * as oauth from "oauth4webapi";
-import { issuer, register, returnURL, signUp } from "./court.mjs";
+import { allowDevice, arrived, issuer, makeAPI, newKey, register, returnURL, signUp } from "./court.mjs";
 
 const http = { [oauth.allowInsecureRequests]: true };
 
-const [web, es256, page, service] = await Promise.all([
+const key = await newKey("ES256");
+const audience = "https://oauth4webapi.api.example";
+const home = "https://app.example/signed-out";
+
+const [web, es256, page, service, television, keyed, proving, leaving] = await Promise.all([
   register(),
   register({ settings: { id_token_alg: "ES256" } }),
   register({ kind: "single-page" }),
   register({ kind: "service" }),
+  register({ kind: "device" }),
+  register({ flags: ["--auth", "key", "--require-dpop", "--require-par"], jwks: { keys: [key.jwk] } }),
+  register({ kind: "service", flags: ["--require-dpop"] }),
+  register({ flags: ["--post-logout-url", home] }),
+  makeAPI(audience, "oauth4webapi:read", { format: "jwt" }),
 ]);
 
 const server = await discover("oidc");
@@ -168,4 +177,182 @@ test("UserInfo without the scope openid", async () => {
     assert.deepEqual([e.status, e.cause[0].parameters.error], [403, "insufficient_scope"]);
     return true;
   });
+});
+
+test("the device grant", async () => {
+  const client = application(television);
+  const user = await signUp();
+  const show = async () => oauth.processDeviceAuthorizationResponse(server, client,
+    await oauth.deviceAuthorizationRequest(server, client, oauth.None(), { scope: "openid profile" }, http));
+  const poll = async (codes) => oauth.processDeviceCodeResponse(server, client,
+    await oauth.deviceCodeGrantRequest(server, client, oauth.None(), codes.device_code, http));
+  const codes = await show();
+  assert.equal(codes.interval, 5);
+  assert.equal(codes.verification_uri_complete, `${codes.verification_uri}?user_code=${codes.user_code}`);
+  await assert.rejects(poll(codes), { error: "authorization_pending", status: 400 });
+  await assert.rejects(poll(codes), { error: "slow_down", status: 400 });
+  await allowDevice(user, codes);
+  const tokens = await poll(codes);
+  assert.equal(oauth.getValidatedIdTokenClaims(tokens).aud, client.client_id);
+  await assert.rejects(poll(codes), { error: "invalid_grant" });
+
+  const unwanted = await show();
+  await allowDevice(user, unwanted, "cancel");
+  await assert.rejects(poll(unwanted), { error: "access_denied" });
+  await assert.rejects(poll({ device_code: "made-up" }), { error: "invalid_grant" });
+});
+
+// withNonce does a request that proves a key, once more when a nonce is asked for. It
+// tells how often that was.
+async function withNonce(request) {
+  try {
+    return [await request(), 1];
+  } catch (e) {
+    assert.ok(oauth.isDPoPNonceError(e), e);
+    return [await request(), 2];
+  }
+}
+
+test("a key for the application, a key for its tokens, a pushed request", async () => {
+  const client = application(keyed);
+  const proved = oauth.PrivateKeyJwt(key.key);
+  const DPoP = oauth.DPoP(client, await oauth.generateKeyPair("ES256"));
+  const bound = { DPoP, ...http };
+  const user = await signUp();
+  const verifier = oauth.generateRandomCodeVerifier();
+  const state = oauth.generateRandomState();
+  const push = async (parameters) => oauth.processPushedAuthorizationResponse(server, client,
+    await oauth.pushedAuthorizationRequest(server, client, proved, {
+      redirect_uri: returnURL, response_type: "code", scope: "openid profile", state,
+      code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256", ...parameters,
+    }, bound));
+  await assert.rejects(withNonce(() => push({ redirect_uri: "https://elsewhere.example" })), { error: "invalid_request", status: 400 });
+  const [pushed] = await withNonce(() => push());
+  assert.match(pushed.request_uri, /^urn:ietf:params:oauth:request_uri:/);
+  const address = new URL(server.authorization_endpoint);
+  address.search = new URLSearchParams({ client_id: client.client_id, request_uri: pushed.request_uri });
+  const answer = oauth.validateAuthResponse(server, client, new URL((await user.visit(address)).url), state);
+
+  const redeemed = async (options) => oauth.processAuthorizationCodeResponse(server, client,
+    await oauth.authorizationCodeGrantRequest(server, client, proved, answer, returnURL, verifier, options));
+  await assert.rejects(redeemed(http), { error: "invalid_dpop_proof" });
+  const [tokens] = await withNonce(() => redeemed(bound));
+  assert.equal(tokens.token_type, "dpop");
+  const { sub } = oauth.getValidatedIdTokenClaims(tokens);
+  const [info] = await withNonce(async () => oauth.processUserInfoResponse(server, client, sub,
+    await oauth.userInfoRequest(server, client, tokens.access_token, bound)));
+  assert.equal(info.name, "Brook Taylor");
+  const known = await introspect(client, proved, tokens.access_token);
+  assert.equal(known.cnf.jkt, await DPoP.calculateThumbprint());
+  assert.equal(known.token_type, "DPoP");
+  const [refreshed] = await withNonce(async () => oauth.processRefreshTokenResponse(server, client,
+    await oauth.refreshTokenGrantRequest(server, client, proved, tokens.refresh_token, bound)));
+  assert.equal(refreshed.token_type, "dpop");
+});
+
+test("a nonce is asked for once, and the next one comes along", async () => {
+  const client = application(proving);
+  const DPoP = oauth.DPoP(client, await oauth.generateKeyPair("ES256"));
+  const get = () => withNonce(async () => oauth.processClientCredentialsResponse(server, client,
+    await oauth.clientCredentialsGrantRequest(server, client, oauth.ClientSecretBasic(proving.client_secret), {}, { DPoP, ...http })));
+  const times = [];
+  for (let i = 0; i < 3; i++) {
+    const [tokens, asked] = await get();
+    assert.equal(tokens.token_type, "dpop");
+    times.push(asked);
+  }
+  assert.deepEqual(times, [2, 1, 1]);
+});
+
+// atAPI is the request that an application makes to its API, as the API gets it.
+async function atAPI(token, options = {}) {
+  let got;
+  await oauth.protectedResourceRequest(token, "GET", new URL(audience), undefined, undefined, {
+    ...options,
+    [oauth.customFetch]: async (address, request) => {
+      got = new Request(address, request);
+      return new Response();
+    },
+  });
+  return got;
+}
+
+test("access tokens that an API checks by itself", async () => {
+  const client = application(web);
+  const secret = oauth.ClientSecretBasic(web.client_secret);
+  const parameters = { scope: "profile oauth4webapi:read", resource: audience };
+  const allowed = await authorize(client, await signUp(), parameters);
+  const forUser = await oauth.processAuthorizationCodeResponse(server, client, await redeem(client, secret, allowed));
+  const claims = await oauth.validateJwtAccessToken(server, await atAPI(forUser.access_token), audience, http);
+  assert.deepEqual([claims.client_id, claims.scope], [client.client_id, "oauth4webapi:read"]);
+  assert.notEqual(claims.sub, client.client_id);
+
+  const forItself = async (options) => oauth.processClientCredentialsResponse(server, client,
+    await oauth.clientCredentialsGrantRequest(server, client, secret, { ...parameters, scope: "oauth4webapi:read" }, options));
+  const plain = await forItself(http);
+  const own = await oauth.validateJwtAccessToken(server, await atAPI(plain.access_token), audience, http);
+  assert.deepEqual([own.sub, own.client_id], [client.client_id, client.client_id]);
+  await assert.rejects(oauth.validateJwtAccessToken(server, await atAPI(plain.access_token), "https://another.example", http));
+
+  const DPoP = oauth.DPoP(client, await oauth.generateKeyPair("ES256"));
+  const [bound] = await withNonce(() => forItself({ DPoP, ...http }));
+  const request = await atAPI(bound.access_token, { DPoP });
+  const proved = await oauth.validateJwtAccessToken(server, request, audience, { requireDPoP: true, ...http });
+  assert.equal(proved.cnf.jkt, await DPoP.calculateThumbprint());
+  await assert.rejects(async () => oauth.validateJwtAccessToken(server, await atAPI(bound.access_token), audience, http));
+});
+
+test("errors of resource", async () => {
+  const client = application(web);
+  const user = await signUp();
+  for (const parameters of [
+    { scope: "profile", resource: audience },
+    { scope: "oauth4webapi:read", resource: "https://nowhere.example" },
+    { scope: "oauth4webapi:read", resource: `${audience}#part` },
+  ]) {
+    await assert.rejects(authorize(client, user, parameters), (e) => {
+      assert.equal(e.error, "invalid_target", JSON.stringify(parameters));
+      return true;
+    });
+  }
+});
+
+test("an answer in a form", async () => {
+  const client = application(web);
+  const state = oauth.generateRandomState();
+  const address = new URL(server.authorization_endpoint);
+  const verifier = oauth.generateRandomCodeVerifier();
+  address.search = new URLSearchParams({
+    client_id: client.client_id, redirect_uri: returnURL, response_type: "code", scope: "profile", state, response_mode: "form_post",
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256",
+  });
+  const posted = arrived(await (await signUp()).visit(address));
+  const answer = oauth.validateAuthResponse(server, client, new URLSearchParams(await posted.text()), state);
+  await oauth.processAuthorizationCodeResponse(server, client, await redeem(client, oauth.ClientSecretPost(web.client_secret), { answer, verifier }));
+});
+
+test("signing out without a hint is asked for", async () => {
+  const client = application(leaving);
+  const user = await signUp();
+  const { answer } = await authorize(client, user, { scope: "openid" });
+  assert.ok(answer.get("code"));
+  const address = new URL(server.end_session_endpoint);
+  address.search = new URLSearchParams({ client_id: client.client_id, post_logout_redirect_uri: home, state: "bye" });
+  const { url, asked } = await user.visit(address, { "/oauth2/logout": { client_id: [client.client_id] } });
+  assert.deepEqual([url, asked], [`${home}?state=bye`, ["/oauth2/logout"]]);
+  await assert.rejects(authorize(client, user, { scope: "openid", prompt: "none" }), (e) => e.error === "login_required");
+});
+
+test("an application that registers itself", async () => {
+  const registerWith = async (metadata) => oauth.processDynamicClientRegistrationResponse(
+    await oauth.dynamicClientRegistrationRequest(server, metadata, http));
+  const made = await registerWith({ client_name: "Registered", redirect_uris: [returnURL], token_endpoint_auth_method: "client_secret_basic" });
+  const allowed = await authorize(made, await signUp(), { scope: "profile" });
+  await oauth.processAuthorizationCodeResponse(server, made, await redeem(made, oauth.ClientSecretBasic(made.client_secret), allowed));
+  for (const [metadata, error] of [
+    [{ redirect_uris: ["javascript:alert(1)"] }, "invalid_redirect_uri"],
+    [{ redirect_uris: [returnURL], jwks: { keys: [] }, token_endpoint_auth_method: "private_key_jwt" }, "invalid_client_metadata"],
+  ]) {
+    await assert.rejects(registerWith(metadata), { error, status: 400 });
+  }
 });

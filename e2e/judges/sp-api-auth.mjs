@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import "./amazon_hosts.mjs";
-import { SellingPartnerApiAuth } from "@sp-api-sdk/auth";
-import { issuer, register, returnURL, signUp } from "./court.mjs";
+import { AuthorizationScope, SellingPartnerApiAuth } from "@sp-api-sdk/auth";
+import { issuer, makeScope, register, returnURL, signUp } from "./court.mjs";
 
-const profile = await register();
+const [profile] = await Promise.all([register(), makeScope(AuthorizationScope.NOTIFICATIONS)]);
 
 // authorize gives the credentials and a refresh token of somebody who allowed it.
 async function authorize() {
@@ -47,6 +47,21 @@ test("errors", async () => {
       assert.equal(e.response?.status, status);
       assert.equal(e.response.data.error, error);
       assert.match(e.response.headers["x-amzn-requestid"], /^[0-9a-f-]{36}$/);
+      return true;
+    });
+  }
+});
+
+test("a token without a user", async () => {
+  const credentials = { clientId: profile.client_id, clientSecret: profile.client_secret };
+  const token = await new SellingPartnerApiAuth({ ...credentials, scopes: [AuthorizationScope.NOTIFICATIONS] }).getAccessToken();
+  assert.match(token, /^Atc\|/);
+  const answer = await fetch(new URL("/auth/o2/tokeninfo?" + new URLSearchParams({ access_token: token }), issuer));
+  const info = await answer.json();
+  assert.deepEqual([answer.status, info.aud, info.user_id], [200, profile.client_id, undefined]);
+  for (const scope of [AuthorizationScope.CLIENT_CREDENTIAL_ROTATION, "profile"]) {
+    await assert.rejects(new SellingPartnerApiAuth({ ...credentials, scopes: [scope] }).getAccessToken(), (e) => {
+      assert.deepEqual([e.response?.status, e.response.data.error], [400, "invalid_scope"]);
       return true;
     });
   }
