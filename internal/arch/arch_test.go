@@ -60,6 +60,8 @@ var may = map[string][]string{
 	"slate/portal":  {"internal/web", "slate/store", "slate/reports"},
 	"slate":         {"guard", "internal/web", "internal/sqldb", "slate/store", "slate/reports", "slate/api", "slate/portal"},
 	"cmd/slate":     {"internal/sqldb", "slate", "slate/store", "slate/reports"},
+	// An application as any partner could write one: the public addresses are all it knows.
+	"cmd/report-downloader": {},
 	// Support of tests.
 	"internal/arch":            {},
 	"internal/faultdb":         {},
