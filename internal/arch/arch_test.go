@@ -62,6 +62,8 @@ var may = map[string][]string{
 	"cmd/slate":     {"internal/sqldb", "slate", "slate/store", "slate/reports"},
 	// An application as any partner could write one: the public addresses are all it knows.
 	"cmd/report-downloader": {},
+	// Both sides in one process, and the one place where they meet.
+	"cmd/demo": everything,
 	// Support of tests.
 	"internal/arch":            {},
 	"internal/faultdb":         {},
