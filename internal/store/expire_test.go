@@ -208,3 +208,39 @@ func TestLogoutNoticesExpire(t *testing.T) {
 		}
 	})
 }
+
+// Native applications ask their user each time, and begin a family each time. What one
+// grant can leave behind is bounded, and what was used last stays.
+func TestGrantsKeepTheNewest(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, w *storetest.World) {
+		ctx := t.Context()
+		g := consented(t, w)
+		for i := range 110 {
+			at := storetest.Now().Add(time.Duration(i) * time.Minute)
+			a := store.Allowance{AccountID: g.AccountID, ProfileID: g.ProfileID, Asked: scopes(0), Allowed: scopes(0), Words: fmt.Sprint("time ", i)}
+			if _, err := w.Store.Allow(ctx, a, audit.By{At: at}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Store.Redeem(ctx, store.Redeem{Code: authz.Family{byte(i)}, GrantID: g.ID, Attempt: [16]byte{1}, Rotating: true}, at); err != nil {
+				t.Fatal(err)
+			}
+			// The first installation is used every day.
+			if got, err := w.Store.Rotate(ctx, g.ID, authz.Family{0}, uint32(i), at.Add(time.Second)); got != authz.Rotated || err != nil {
+				t.Fatalf("the family in use, step %d: %v, %v", i, got, err)
+			}
+		}
+		for table, oldest := range map[string]string{"families": "", "consents": " WHERE words = 'time 9'"} {
+			if n := w.Count(t, table); n != 100 {
+				t.Errorf("%d %s are kept, want 100", n, table)
+			}
+			if n := w.Count(t, table+oldest); oldest != "" && n != 0 {
+				t.Errorf("the oldest of %s is still there", table)
+			}
+		}
+		for family, want := range map[byte]authz.Rotation{1: authz.FamilyGone, 10: authz.FamilyGone, 11: authz.Rotated, 109: authz.Rotated} {
+			if got, err := w.Store.Rotate(ctx, g.ID, authz.Family{family}, 0, storetest.Now().Add(24*time.Hour)); got != want || err != nil {
+				t.Errorf("family %d: %v, %v; want %v", family, got, err, want)
+			}
+		}
+	})
+}
