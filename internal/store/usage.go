@@ -18,8 +18,8 @@ type Usage struct {
 	Profiles, Secrets, Grants map[int64]time.Time
 }
 
-// flushTogether is how many times of last use are written by one statement, which is
-// also one transaction: codes and sign-ins wait no longer than for one.
+// flushTogether is how many times of last use one statement writes, and one
+// transaction at most: codes and sign-ins wait no longer than for that.
 const flushTogether = 250
 
 // usageQuery moves the times of a table's rows forward. It takes flushTogether pairs
@@ -37,10 +37,28 @@ func (s *Store) usageQuery(table string) string {
 		AND ` + table + `.id IN (SELECT t.id FROM ` + table + ` AS t WHERE t.id IN (SELECT id FROM used)` + free + `)`
 }
 
-// FlushUsage moves the times of last use forward, a few at a time: with a hundred
-// thousand grants in use, one transaction would keep all others waiting. What was
-// written before an error stays. It is no change that a view has to know of.
+// FlushUsage moves the times of last use forward, a few in each transaction: with a
+// hundred thousand grants in use, one would keep all others waiting. What was written
+// before an error stays. It is no change that a view has to know of.
 func (s *Store) FlushUsage(ctx context.Context, u Usage) error {
+	type statement struct {
+		text string
+		args []any
+	}
+	var together []statement
+	rows := 0
+	write := func() error {
+		all := together
+		together, rows = nil, 0
+		return s.write(ctx, func(ctx context.Context, t *tx) error {
+			for _, st := range all {
+				if _, err := t.Exec(ctx, st.text, st.args...); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
 	for _, part := range []struct {
 		table string
 		times map[int64]time.Time
@@ -50,20 +68,23 @@ func (s *Store) FlushUsage(ctx context.Context, u Usage) error {
 		}
 		query := s.usageQuery(part.table)
 		for ids := range slices.Chunk(slices.Sorted(maps.Keys(part.times)), flushTogether) {
+			if rows > 0 && rows+len(ids) > flushTogether {
+				if err := write(); err != nil {
+					return err
+				}
+			}
 			args := make([]any, 0, 2*flushTogether)
 			for i := range flushTogether {
 				id := ids[min(i, len(ids)-1)] // the last one fills up: the text is always the same
 				args = append(args, id, micros(part.times[id]))
 			}
-			if err := s.write(ctx, func(ctx context.Context, t *tx) error {
-				_, err := t.Exec(ctx, query, args...)
-				return err
-			}); err != nil {
-				return err
-			}
+			together, rows = append(together, statement{query, args}), rows+len(ids)
 		}
 	}
-	return nil
+	if rows == 0 {
+		return nil
+	}
+	return write()
 }
 
 // AddRefusals merges refusals into their profiles' lists, by cause, and keeps the
