@@ -94,6 +94,7 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 		Database: databaseConfig(cfg), Ring: ring, Issuer: issuer, Namespace: cfg.Namespace,
 		Registration: provider.Registration(cfg.Registration), RegistrationScopes: cfg.RegistrationScopes,
 		SignUp: signin.SignUp(cfg.SignUp), Mail: sender, Contact: cfg.Contact, TrustedProxies: cfg.TrustedProxies, Logger: logger,
+		FreeMemory: debug.FreeOSMemory,
 	}
 	s, err := server.New(ctx, c)
 	if err != nil {
