@@ -1,0 +1,236 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gatelodge/internal/account"
+	"gatelodge/internal/audit"
+	"gatelodge/internal/keyring"
+	"gatelodge/internal/live"
+	"gatelodge/internal/mail"
+	"gatelodge/internal/oauth"
+	"gatelodge/internal/server"
+	"gatelodge/internal/signin"
+	"gatelodge/internal/sqldb"
+	"gatelodge/internal/store"
+	"gatelodge/internal/store/storetest"
+)
+
+// movedVariable makes this program a server whose clock is moved by its standard input.
+const movedVariable = "GATELODGE_BENCH_MOVED"
+
+// moved says what such a server runs on.
+type moved struct {
+	Database, KeyFile, Issuer string
+	Clock                     int64 // Unix microseconds
+}
+
+func (m moved) config() sqldb.Config {
+	if filepath.IsAbs(m.Database) {
+		return sqldb.Config{Path: m.Database}
+	}
+	return sqldb.Config{URL: m.Database}
+}
+
+// say is for results of a run of minutes: the testing package cuts what is long.
+func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+
+// cheap keeps a day of sign-ins short; what they write does not depend on it.
+func cheap() account.Cost { return account.Cost{MemoryKiB: 8, Passes: 1, Threads: 1} }
+
+// serveMoved runs a server as the command does, but for the clock: each line of
+// standard input is the time in Unix microseconds.
+func serveMoved() error {
+	var m moved
+	if err := json.Unmarshal([]byte(os.Getenv(movedVariable)), &m); err != nil {
+		return err
+	}
+	debug.SetGCPercent(200)
+	ring, err := keyring.Load(m.KeyFile)
+	if err != nil {
+		return err
+	}
+	var clock atomic.Int64
+	clock.Store(m.Clock)
+	s, err := server.New(context.Background(), server.Config{
+		Database: m.config(), Ring: ring, Issuer: m.Issuer, Namespace: storetest.Namespace, SignUp: signin.Open,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Logger:         slog.New(slog.NewJSONHandler(io.Discard, nil)), Mail: letters{}, PasswordCost: cheap(), FreeMemory: debug.FreeOSMemory,
+		Now: func() time.Time { return time.UnixMicro(clock.Load()) },
+	})
+	if err != nil {
+		return err
+	}
+	web := &http.Server{Addr: m.Issuer[len("http://"):], Handler: s.Handler()}
+	go func() {
+		lines := bufio.NewScanner(os.Stdin)
+		for lines.Scan() {
+			if at, err := strconv.ParseInt(lines.Text(), 10, 64); err == nil {
+				clock.Store(at)
+			}
+		}
+		web.Close()
+	}()
+	fmt.Printf("{\"issuer\":%q}\n", m.Issuer)
+	if err := web.ListenAndServe(); err != http.ErrServerClosed {
+		return err
+	}
+	return s.Close()
+}
+
+// town is a filled database with a server on it, and what its applications know.
+type town struct {
+	storetest.Filled
+	*process
+	set   moved
+	input *os.File
+	clock *atomic.Int64
+
+	db     *sqldb.DB
+	store  *store.Store
+	view   *live.View
+	scopes oauth.ScopeSet // of each grant
+	openID oauth.ScopeSet
+}
+
+// settle fills a database and serves it.
+func settle(b *testing.B, database sqldb.Config, accounts, profiles, grants int) *town {
+	b.Helper()
+	if runtime.GOOS != "linux" {
+		b.Skip("reads the processor time from /proc")
+	}
+	dir := b.TempDir()
+	now := time.Now().UTC().Truncate(time.Second)
+	t := &town{set: moved{KeyFile: filepath.Join(dir, "key-encryption-keys"), Issuer: "http://" + freeAddress(b), Clock: now.UnixMicro()}, clock: &atomic.Int64{}}
+	t.clock.Store(t.set.Clock)
+	if t.set.Database = database.URL; t.set.Database == "" {
+		database.Path = filepath.Join(dir, "gatelodge.db")
+		t.set.Database = database.Path
+	}
+	ring, err := keyring.Create(t.set.KeyFile)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := b.Context()
+	if t.db, t.store, err = server.OpenStore(ctx, database, ring); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { t.db.Close() })
+	if _, err := t.store.Identify(ctx, string(storetest.Namespace), now); err != nil {
+		b.Fatal(err)
+	}
+	if err := t.store.RememberIssuer(ctx, t.set.Issuer); err != nil {
+		b.Fatal(err)
+	}
+	if t.view, err = live.New(ctx, t.store, t.set.Issuer, slog.New(slog.DiscardHandler)); err != nil {
+		b.Fatal(err)
+	}
+	known, err := t.view.Scopes(ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	t.scopes, _ = known.Parse([]string{"openid", "profile"})
+	t.openID, _ = known.Parse([]string{"openid"})
+	hash, err := account.NewHasher(account.HasherOptions{}).Hash(ctx, password)
+	if err != nil {
+		b.Fatal(err)
+	}
+	began := time.Now()
+	t.Filled, err = storetest.Fill(ctx, t.db, t.store, storetest.Size{
+		Accounts: accounts, Profiles: profiles, Grants: grants, Scopes: t.scopes, PasswordHash: hash, By: audit.By{At: now},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	say("%d profiles and %d grants filled in %v: %s", profiles, grants, time.Since(began).Round(time.Second), t.storage(b))
+	t.open(b)
+	return t
+}
+
+const password = "Bench passphrase 99!"
+
+// open starts the server.
+func (t *town) open(b *testing.B) {
+	b.Helper()
+	t.set.Clock = t.clock.Load()
+	set, err := json.Marshal(t.set)
+	if err != nil {
+		b.Fatal(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	t.input = write
+	t.process = startWith(b, read, []string{movedVariable + "=" + string(set)}, os.Args[0])
+	read.Close()
+}
+
+// pass lets time pass for the server.
+func (t *town) pass(d time.Duration) {
+	fmt.Fprintln(t.input, t.clock.Add(d.Microseconds()))
+}
+
+// stop ends the server.
+func (t *town) stop() {
+	t.input.Close()
+	t.cmd.Wait()
+}
+
+// openReal starts the command on the database, and tells how long it took until it
+// answered.
+func (t *town) openReal(b *testing.B) time.Duration {
+	b.Helper()
+	binary, err := built()
+	if err != nil {
+		b.Fatal(err)
+	}
+	args := []string{"serve", "--json", "--issuer", t.set.Issuer, "--listen", t.set.Issuer[len("http://"):], "--key-file", t.set.KeyFile}
+	if t.db.Dialect() == sqldb.SQLite {
+		args = append(args, "--data", filepath.Dir(t.set.Database))
+	} else {
+		args = append(args, "--database", t.set.Database)
+	}
+	began := time.Now()
+	t.process = start(b, nil, binary, args...)
+	if _, err := answered(newClient(), get(t.base+"/")); err != nil {
+		b.Fatal(err)
+	}
+	t.clock.Store(time.Now().UnixMicro())
+	return time.Since(began)
+}
+
+func (t *town) now() time.Time { return time.UnixMicro(t.clock.Load()) }
+
+// freeAddress is a loopback address that nobody listens on. The issuer has to be known
+// before its server starts.
+func freeAddress(b *testing.B) string {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// letters is a mail server that throws everything away.
+type letters struct{}
+
+func (letters) Send(context.Context, mail.Message) error { return nil }
