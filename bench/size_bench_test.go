@@ -137,6 +137,12 @@ func (t *town) real(b *testing.B, cached, all *crowd) {
 		say("%s: resident %.0f MiB, at most %.0f", what, t.residentMiB(b), t.peakMiB(b))
 	}
 	sizeOf("after tokens of the small draw", cached, 20_000, cached.refresh)
+	before := t.cpu(b)
+	const signIns = 200
+	if err := all.do(signIns, all.signIn); err != nil {
+		b.Fatal(err)
+	}
+	say("sign-in: %v, argon2id with it", (t.cpu(b)-before)/signIns)
 	calm := all.latencies(4_000, nil)
 	busy := all.latencies(4_000, all.signInAsOften)
 	say("refresh: p50 %v p99 %v; while people sign in: p50 %v p99 %v", calm[len(calm)/2], calm[len(calm)*99/100], busy[len(busy)/2], busy[len(busy)*99/100])
@@ -252,6 +258,55 @@ func (t *town) storage(b *testing.B) string {
 	}
 	const mib = 1 << 20
 	return fmt.Sprintf("%.1f MiB, %.1f MiB of it free", float64(total)/mib, float64(free)/mib)
+}
+
+// BenchmarkStorage is what an account, a profile and a grant take in the database, with
+// all indexes, and each of the events that tell of them for 400 days.
+func BenchmarkStorage(b *testing.B) {
+	for _, dialect := range []sqldb.Dialect{sqldb.SQLite, sqldb.Postgres} {
+		b.Run(dialect.String(), func(b *testing.B) {
+			const profiles, grants = 20_000, 200_000
+			t := fill(b, sqldbtest.Config(b, dialect), profiles, profiles, grants)
+			sizes := t.tables(b)
+			sum := func(names ...string) (n float64) {
+				for _, name := range names {
+					n += sizes[name]
+				}
+				return n
+			}
+			b.ReportMetric(sum("accounts")/profiles, "B/account")
+			b.ReportMetric(sum("profiles", "return_urls", "origins", "secrets", "developers", "members")/profiles, "B/profile")
+			b.ReportMetric(sum("grants", "consents")/grants, "B/grant")
+			b.ReportMetric(sum("events")/(grants+profiles), "B/event")
+		})
+	}
+}
+
+// tables says how many bytes each table takes with its indexes.
+func (t *town) tables(b *testing.B) map[string]float64 {
+	b.Helper()
+	query := `SELECT s.tbl_name, SUM(d.pgsize) FROM dbstat AS d JOIN sqlite_schema AS s ON s.name = d.name GROUP BY s.tbl_name`
+	if t.db.Dialect() == sqldb.Postgres {
+		query = `SELECT c.relname, pg_total_relation_size(c.oid) FROM pg_class AS c WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace`
+	}
+	rows, err := t.db.Query(b.Context(), query)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer rows.Close()
+	sizes := map[string]float64{}
+	for rows.Next() {
+		var name string
+		var size int64
+		if err := rows.Scan(&name, &size); err != nil {
+			b.Fatal(err)
+		}
+		sizes[name] = float64(size)
+	}
+	if err := rows.Err(); err != nil {
+		b.Fatal(err)
+	}
+	return sizes
 }
 
 // rows counts what each table holds.

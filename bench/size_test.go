@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -102,6 +103,8 @@ type town struct {
 	input *os.File
 	clock *atomic.Int64
 
+	passing sync.Mutex
+
 	db     *sqldb.DB
 	store  *store.Store
 	view   *live.View
@@ -111,6 +114,13 @@ type town struct {
 
 // settle fills a database and serves it.
 func settle(b *testing.B, database sqldb.Config, accounts, profiles, grants int) *town {
+	b.Helper()
+	t := fill(b, database, accounts, profiles, grants)
+	t.open(b)
+	return t
+}
+
+func fill(b *testing.B, database sqldb.Config, accounts, profiles, grants int) *town {
 	b.Helper()
 	if runtime.GOOS != "linux" {
 		b.Skip("reads the processor time from /proc")
@@ -159,7 +169,6 @@ func settle(b *testing.B, database sqldb.Config, accounts, profiles, grants int)
 		b.Fatal(err)
 	}
 	say("%d profiles and %d grants filled in %v: %s", profiles, grants, time.Since(began).Round(time.Second), t.storage(b))
-	t.open(b)
 	return t
 }
 
@@ -184,6 +193,8 @@ func (t *town) open(b *testing.B) {
 
 // pass lets time pass for the server.
 func (t *town) pass(d time.Duration) {
+	t.passing.Lock() // or it would go back
+	defer t.passing.Unlock()
 	fmt.Fprintln(t.input, t.clock.Add(d.Microseconds()))
 }
 
@@ -216,7 +227,8 @@ func (t *town) openReal(b *testing.B) time.Duration {
 	return time.Since(began)
 }
 
-func (t *town) now() time.Time { return time.UnixMicro(t.clock.Load()) }
+// now is a little behind: the server may hear of the time later than we do.
+func (t *town) now() time.Time { return time.UnixMicro(t.clock.Load()).Add(-20 * time.Second) }
 
 // freeAddress is a loopback address that nobody listens on. The issuer has to be known
 // before its server starts.
