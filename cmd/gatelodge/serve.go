@@ -67,9 +67,17 @@ at most.`,
 // megabytes and saves a tenth of the time that a token takes. GOGC overrides it.
 const gcPercent = 200
 
+// memoryLimit is where the collector stops waiting for that: twice what lives when all
+// of the view's caches are full (live/view.go), and room for passwords. GOMEMLIMIT
+// overrides it.
+const memoryLimit = 384 << 20
+
 func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
 	}
 	logger, flush := newLogger(os.Stderr)
 	defer flush()
