@@ -70,14 +70,7 @@ type process struct {
 // start runs a command that prints {"issuer": …} when it is ready.
 func start(b *testing.B, env []string, name string, args ...string) *process {
 	b.Helper()
-	return startWith(b, nil, env, name, args...)
-}
-
-// startWith is start with a standard input.
-func startWith(b *testing.B, input io.Reader, env []string, name string, args ...string) *process {
-	b.Helper()
 	cmd := exec.CommandContext(context.Background(), name, args...)
-	cmd.Stdin = input
 	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,12 +10,15 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,7 +35,7 @@ import (
 	"gatelodge/internal/store/storetest"
 )
 
-// movedVariable makes this program a server whose clock is moved by its standard input.
+// movedVariable makes this program a server whose clock is moved.
 const movedVariable = "GATELODGE_BENCH_MOVED"
 
 // moved says what such a server runs on.
@@ -55,8 +57,7 @@ func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 // cheap keeps a day of sign-ins short; what they write does not depend on it.
 func cheap() account.Cost { return account.Cost{MemoryKiB: 8, Passes: 1, Threads: 1} }
 
-// serveMoved runs a server as the command does, but for the clock: each line of
-// standard input is the time in Unix microseconds.
+// serveMoved runs a server as the command does, but for the clock.
 func serveMoved() error {
 	var m moved
 	if err := json.Unmarshal([]byte(os.Getenv(movedVariable)), &m); err != nil {
@@ -78,14 +79,18 @@ func serveMoved() error {
 	if err != nil {
 		return err
 	}
-	web := &http.Server{Addr: m.Issuer[len("http://"):], Handler: s.Handler()}
-	go func() {
-		lines := bufio.NewScanner(os.Stdin)
-		for lines.Scan() {
-			if at, err := strconv.ParseInt(lines.Text(), 10, 64); err == nil {
-				clock.Store(at)
-			}
+	mux := http.NewServeMux()
+	mux.Handle("/", s.Handler())
+	mux.HandleFunc("POST "+clockPath+"{at}", func(_ http.ResponseWriter, r *http.Request) {
+		if at, err := strconv.ParseInt(r.PathValue("at"), 10, 64); err == nil {
+			clock.Store(at)
 		}
+	})
+	web := &http.Server{Addr: strings.TrimPrefix(m.Issuer, "http://"), Handler: mux}
+	ended, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	go func() {
+		<-ended.Done()
 		web.Close()
 	}()
 	fmt.Printf("{\"issuer\":%q}\n", m.Issuer)
@@ -95,15 +100,17 @@ func serveMoved() error {
 	return s.Close()
 }
 
+// clockPath is where such a server is told the time, in Unix microseconds.
+const clockPath = "/bench/clock/"
+
 // town is a filled database with a server on it, and what its applications know.
 type town struct {
 	storetest.Filled
 	*process
-	set   moved
-	input *os.File
-	clock *atomic.Int64
+	set moved
 
 	passing sync.Mutex
+	clock   atomic.Int64
 
 	db     *sqldb.DB
 	store  *store.Store
@@ -127,7 +134,7 @@ func fill(b *testing.B, database sqldb.Config, accounts, profiles, grants int) *
 	}
 	dir := b.TempDir()
 	now := time.Now().UTC().Truncate(time.Second)
-	t := &town{set: moved{KeyFile: filepath.Join(dir, "key-encryption-keys"), Issuer: "http://" + freeAddress(b), Clock: now.UnixMicro()}, clock: &atomic.Int64{}}
+	t := &town{set: moved{KeyFile: filepath.Join(dir, "key-encryption-keys"), Issuer: "http://" + freeAddress(b), Clock: now.UnixMicro()}}
 	t.clock.Store(t.set.Clock)
 	if t.set.Database = database.URL; t.set.Database == "" {
 		database.Path = filepath.Join(dir, "gatelodge.db")
@@ -182,25 +189,24 @@ func (t *town) open(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	read, write, err := os.Pipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	t.input = write
-	t.process = startWith(b, read, []string{movedVariable + "=" + string(set)}, os.Args[0])
-	read.Close()
+	t.process = start(b, []string{movedVariable + "=" + string(set)}, os.Args[0])
 }
 
-// pass lets time pass for the server.
-func (t *town) pass(d time.Duration) {
-	t.passing.Lock() // or it would go back
+// pass lets time pass for the server. When it returns the server knows.
+func (t *town) pass(client *http.Client, d time.Duration) error {
+	t.passing.Lock() // or the clock would go back
 	defer t.passing.Unlock()
-	fmt.Fprintln(t.input, t.clock.Add(d.Microseconds()))
+	at := t.clock.Load() + d.Microseconds()
+	if _, err := answered(client, post(t.base+clockPath+strconv.FormatInt(at, 10), nil)()); err != nil {
+		return err
+	}
+	t.clock.Store(at)
+	return nil
 }
 
 // stop ends the server.
 func (t *town) stop() {
-	t.input.Close()
+	t.cmd.Process.Signal(syscall.SIGTERM)
 	t.cmd.Wait()
 }
 
@@ -227,8 +233,7 @@ func (t *town) openReal(b *testing.B) time.Duration {
 	return time.Since(began)
 }
 
-// now is a little behind: the server may hear of the time later than we do.
-func (t *town) now() time.Time { return time.UnixMicro(t.clock.Load()).Add(-20 * time.Second) }
+func (t *town) now() time.Time { return time.UnixMicro(t.clock.Load()) }
 
 // freeAddress is a loopback address that nobody listens on. The issuer has to be known
 // before its server starts.

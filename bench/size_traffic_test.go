@@ -154,7 +154,9 @@ func (c *crowd) begin(p *person) error {
 
 // sleep lets time pass in which nobody comes.
 func (c *crowd) sleep(d time.Duration) error {
-	c.pass(d)
+	if err := c.pass(c.client, d); err != nil {
+		return err
+	}
 	for _, p := range c.people {
 		if err := c.begin(p); err != nil {
 			return err
@@ -391,7 +393,9 @@ func (c *crowd) live(n int) error {
 	var done atomic.Int64
 	return c.do(n, func() error {
 		if done.Add(1)%tick == 0 {
-			c.pass(tick * pace)
+			if err := c.pass(c.client, tick*pace); err != nil {
+				return err
+			}
 		}
 		at := rand.IntN(total)
 		for _, p := range day {
