@@ -30,6 +30,13 @@ func TestMain(m *testing.M) {
 		serveFloor()
 		return
 	}
+	if os.Getenv(movedVariable) != "" {
+		if err := serveMoved(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(m.Run())
 }
 
@@ -104,13 +111,15 @@ func (p *process) cpu(b *testing.B) time.Duration {
 	return time.Duration(utime+stime) * 10 * time.Millisecond
 }
 
-func (p *process) residentMiB(b *testing.B) float64 {
+func (p *process) residentMiB(b *testing.B) float64 { return p.memoryMiB(b, "VmRSS:") }
+
+func (p *process) memoryMiB(b *testing.B, line string) float64 {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	_, rest, _ := strings.Cut(string(status), line)
 	kib, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 	return kib / 1024
 }

@@ -67,9 +67,17 @@ at most.`,
 // megabytes and saves a tenth of the time that a token takes. GOGC overrides it.
 const gcPercent = 200
 
+// memoryLimit is where the collector stops waiting for that: twice what lives when all
+// of the view's caches are full (live/view.go), and room for passwords. GOMEMLIMIT
+// overrides it.
+const memoryLimit = 384 << 20
+
 func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
 	}
 	logger, flush := newLogger(os.Stderr)
 	defer flush()
@@ -94,6 +102,7 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 		Database: databaseConfig(cfg), Ring: ring, Issuer: issuer, Namespace: cfg.Namespace,
 		Registration: provider.Registration(cfg.Registration), RegistrationScopes: cfg.RegistrationScopes,
 		SignUp: signin.SignUp(cfg.SignUp), Mail: sender, Contact: cfg.Contact, TrustedProxies: cfg.TrustedProxies, Logger: logger,
+		FreeMemory: debug.FreeOSMemory,
 	}
 	s, err := server.New(ctx, c)
 	if err != nil {

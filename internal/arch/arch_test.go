@@ -68,7 +68,7 @@ var may = map[string][]string{
 	"internal/arch":            {},
 	"internal/faultdb":         {},
 	"internal/sqldb/sqldbtest": {"internal/sqldb"},
-	"internal/store/storetest": {"internal/store", "internal/sqldb", "internal/sqldb/sqldbtest", "internal/faultdb", "internal/keyring", "internal/account", "internal/audit", "internal/registry"},
+	"internal/store/storetest": {"internal/store", "internal/sqldb", "internal/sqldb/sqldbtest", "internal/faultdb", "internal/keyring", "internal/account", "internal/audit", "internal/oauth", "internal/registry"},
 	"internal/sim":             everything,
 	"internal/crashtest":       everything,
 	"bench":                    {},

@@ -53,6 +53,8 @@ type Config struct {
 	Now            func() time.Time
 	// PasswordCost is the zero value but in tests.
 	PasswordCost account.Cost
+	// FreeMemory, when set, is called some seconds after a burst of sign-ins.
+	FreeMemory func()
 }
 
 // Server is a running Gatelodge.
@@ -165,7 +167,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	address := func(r *http.Request) netip.Addr {
 		return limit.ClientAddress(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), c.TrustedProxies)
 	}
-	hasher := account.NewHasher(account.HasherOptions{Cost: c.PasswordCost})
+	hasher := account.NewHasher(account.HasherOptions{Cost: c.PasswordCost, Evaluated: whenQuiet(c.FreeMemory)})
 	sessions := session.New(session.Options{
 		Store: s.Store, View: s.View, Hasher: hasher, Now: c.Now, Secure: secure, Address: address,
 	})

@@ -54,6 +54,10 @@ const (
 	// 2 MB of page cache; reads are short, so more would only queue for cores.
 	sqliteReaders = 4
 
+	// walKept is the size that the -wal file is cut back to. It is about 4 MB as long
+	// as reads are short.
+	walKept = 16 << 20
+
 	// postgresConns leaves room for several replicas under PostgreSQL's default
 	// of 100 connections.
 	postgresConns    = 20
@@ -143,6 +147,9 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 		"_txlock":       {"immediate"}, // so that a transaction cannot fail with BUSY after its first statement
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"FULL"}, // a commit that was answered survives the loss of power
+		// A read that takes long, such as a backup, lets the -wal file grow. SQLite would
+		// keep it at that size.
+		"_pragma": {"journal_size_limit(" + strconv.Itoa(walKept) + ")"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
