@@ -556,7 +556,8 @@ func TestBudget(t *testing.T) {
 	reports := c.reports(store.GroupChannels)
 	channels := "/accounts/1001/channels"
 	types, _, _ := strings.Cut(reports, "/rt-")
-	for path, want := range map[string]int{"/accounts": 1, "/accounts/1001": 2, channels: 3, types: 4, reports: 5, reports + "?limit=100&modifiedDateGte=2020-01-01": 5} {
+	c.list(reports) // the order of a list is read once
+	for path, want := range map[string]int{"/accounts": 1, "/accounts/1001": 2, channels: 2, types: 2, reports: 2, reports + "?limit=100&modifiedDateGte=2020-01-01": 2} {
 		w.db.Reset()
 		c.list(path)
 		if diff := cmp.Diff(faultdb.Counts{Queries: want}, w.db.Counts()); diff != "" {

@@ -199,7 +199,7 @@ func TestPublish(t *testing.T) {
 			{noon.Add(time.Hour), store.Page{Limit: 10}, []int{2}, 1},
 			{noon.Add(2 * time.Hour), store.Page{Limit: 10}, nil, 0},
 		} {
-			reports, total, err := s.Reports(ctx, types[0].ID, tc.since, tc.page)
+			reports, total, err := s.Reports(ctx, types[0], tc.since, tc.page)
 			var days []int
 			for _, p := range reports {
 				days = append(days, p.Begin.Day())
