@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/knadh/koanf/parsers/toml/v2"
@@ -18,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"gatelodge/internal/sqldb"
+	"gatelodge/slate/api"
 )
 
 // settings are what flags, environment and file say, by the names of flags.
@@ -45,6 +47,8 @@ var known = []setting{
 	{"post-logout-url", "", "`URL` that Gatelodge has registered for after signing out: URL/signed-out (default: people stay at Gatelodge)", true},
 	{"contact", "", "mail `address` or http(s) URL behind Contact us", true},
 	{"scope", "slate:reporting", "`scope` that the reporting API needs", true},
+	{"rate", "20", "`calls` of the reporting API a second that an application may make for one user in the long run", true},
+	{"burst", "100", "`calls` that it may make at once", true},
 }
 
 const (
@@ -159,6 +163,22 @@ func (s settings) databaseConfig() sqldb.Config {
 	}
 	return sqldb.Config{Path: filepath.Join(s["data"], "slate.db")}
 }
+
+// callRate is how often the reporting API may be called.
+func (s settings) callRate() (api.Rate, error) {
+	perSecond, err := strconv.ParseFloat(s["rate"], 64)
+	if err != nil || !(perSecond >= 0.01 && perSecond <= maxRate) {
+		return api.Rate{}, wrongUse("--rate %q: write a number of calls a second, from 0.01 to %d", s["rate"], maxRate)
+	}
+	burst, err := strconv.Atoi(s["burst"])
+	if err != nil || burst < 1 || burst > maxRate {
+		return api.Rate{}, wrongUse("--burst %q: write a number of calls from 1 to %d", s["burst"], maxRate)
+	}
+	return api.Rate{PerSecond: perSecond, Burst: burst}, nil
+}
+
+// maxRate is as good as no limit.
+const maxRate = 1_000_000
 
 // checkBaseURL holds a setting to the one spelling of a base URL: addresses are made
 // by putting paths behind it, and tokens name it.
