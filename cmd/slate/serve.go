@@ -80,6 +80,10 @@ func serve(ctx context.Context, s settings, out *printer) error {
 	if err != nil {
 		return err
 	}
+	proxies, err := s.trustedProxies()
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", s["listen"])
 	if err != nil {
 		return err
@@ -97,7 +101,7 @@ func serve(ctx context.Context, s settings, out *printer) error {
 	portal, err := slate.New(ctx, slate.Config{
 		Database: s.databaseConfig(), Folder: s["folder"], Archives: s["archives"], Gatelodge: s["gatelodge"],
 		ClientID: s["client-id"], ClientSecret: s["client-secret"], Audience: cmp.Or(s["audience"], base+"/apis"), Scope: s["scope"],
-		URL: base, PostLogoutURL: s["post-logout-url"], Contact: s["contact"], Rate: rate, Logger: logger,
+		URL: base, PostLogoutURL: s["post-logout-url"], Contact: s["contact"], TrustedProxies: proxies, Rate: rate, Logger: logger,
 	})
 	if err != nil {
 		return err

@@ -58,8 +58,8 @@ var may = map[string][]string{
 	"slate/store":   {"internal/sqldb"},
 	"slate/reports": {"slate/store"},
 	"slate/api":     {"guard", "internal/web", "slate/store", "slate/reports"},
-	"slate/portal":  {"internal/web", "slate/store", "slate/reports"},
-	"slate":         {"guard", "internal/web", "internal/sqldb", "slate/store", "slate/reports", "slate/api", "slate/portal"},
+	"slate/portal":  {"internal/web", "internal/limit", "slate/store", "slate/reports"},
+	"slate":         {"guard", "internal/web", "internal/sqldb", "internal/limit", "slate/store", "slate/reports", "slate/api", "slate/portal"},
 	"cmd/slate":     {"internal/sqldb", "internal/logging", "slate", "slate/api", "slate/store", "slate/reports"},
 	// An application as any partner could write one: the public addresses are all it knows.
 	"cmd/report-downloader": {},

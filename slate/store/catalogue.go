@@ -70,14 +70,14 @@ func date(number int64) time.Time { return time.Unix(number*86400, 0).UTC() }
 // Page is a part of a list: at most Limit after the first Offset.
 type Page struct{ Limit, Offset int }
 
-// total is how many there are of a list, one of whose pages has so many: a last page
-// tells by itself, and the others are counted by text.
-func (s *Store) total(ctx context.Context, p Page, have int, text string, args ...any) (total int, err error) {
-	if have < p.Limit && (have > 0 || p.Offset == 0) {
-		return p.Offset + have, nil
+// counted cuts a page to its size, which was read with one item more, and says how many
+// there are in all. A last page tells by itself; the others are counted by text.
+func counted[T any](ctx context.Context, s *Store, p Page, read []T, text string, args ...any) (page []T, total int, err error) {
+	if len(read) <= p.Limit && (len(read) > 0 || p.Offset == 0) {
+		return read, p.Offset + len(read), nil
 	}
 	err = s.db.QueryRow(ctx, text, args...).Scan(&total)
-	return total, err
+	return read[:min(p.Limit, len(read))], total, err
 }
 
 // GroupsOf lists the ids of the groups in which an account has anything.
@@ -109,9 +109,9 @@ func scanChannel(r scanner) (Channel, error) {
 // Channels lists the channels of a group by name, and counts all.
 func (s *Store) Channels(ctx context.Context, accountID int64, group string, p Page) (all []Channel, total int, err error) {
 	all, err = collect(ctx, outside{s.db}, scanChannel, `SELECT `+channelColumns+` FROM channels WHERE account_id = $1 AND group_id = $2 ORDER BY name, territory, id LIMIT $3 OFFSET $4`,
-		accountID, group, p.Limit, p.Offset)
+		accountID, group, p.Limit+1, p.Offset)
 	if err == nil {
-		total, err = s.total(ctx, p, len(all), `SELECT COUNT(*) FROM channels WHERE account_id = $1 AND group_id = $2`, accountID, group)
+		all, total, err = counted(ctx, s, p, all, `SELECT COUNT(*) FROM channels WHERE account_id = $1 AND group_id = $2`, accountID, group)
 	}
 	return all, total, err
 }
@@ -136,9 +136,9 @@ func scanType(r scanner) (ReportType, error) {
 
 // Types lists the report types of a channel, and counts all.
 func (s *Store) Types(ctx context.Context, channelID int64, p Page) (all []ReportType, total int, err error) {
-	all, err = collect(ctx, outside{s.db}, scanType, `SELECT `+typeColumns+` FROM report_types WHERE channel_id = $1 ORDER BY name, cadence, id LIMIT $2 OFFSET $3`, channelID, p.Limit, p.Offset)
+	all, err = collect(ctx, outside{s.db}, scanType, `SELECT `+typeColumns+` FROM report_types WHERE channel_id = $1 ORDER BY name, cadence, id LIMIT $2 OFFSET $3`, channelID, p.Limit+1, p.Offset)
 	if err == nil {
-		total, err = s.total(ctx, p, len(all), `SELECT COUNT(*) FROM report_types WHERE channel_id = $1`, channelID)
+		all, total, err = counted(ctx, s, p, all, `SELECT COUNT(*) FROM report_types WHERE channel_id = $1`, channelID)
 	}
 	return all, total, err
 }

@@ -248,7 +248,7 @@ func TestSessions(t *testing.T) {
 			subject, sid string
 			want         []int
 		}{{"BOB", "s1", []int{0, 1, 2}}, {"ANN", "s1", []int{1, 2}}, {"", "s2", []int{2}}, {"", "", []int{2}}, {"ANN", "", nil}} {
-			ok(t, s.EndSessionsOf(ctx, tc.subject, tc.sid))
+			ok(t, s.FollowLogout(ctx, tc.subject+" "+tc.sid, tc.subject, tc.sid, noon, noon.Add(time.Minute)))
 			if diff := cmp.Diff(tc.want, alive()); diff != "" {
 				t.Errorf("after the end of %q %q: %s", tc.subject, tc.sid, diff)
 			}
