@@ -21,6 +21,7 @@ import (
 
 	"gatelodge/internal/config"
 	"gatelodge/internal/keyring"
+	"gatelodge/internal/logging"
 	"gatelodge/internal/mail"
 	"gatelodge/internal/provider"
 	"gatelodge/internal/server"
@@ -79,7 +80,7 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
-	logger, flush := newLogger(os.Stderr)
+	logger, flush := logging.New(os.Stderr)
 	defer flush()
 	sender, err := mailSender(cfg)
 	if err != nil {
