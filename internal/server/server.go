@@ -24,6 +24,7 @@ import (
 	"gatelodge/internal/live"
 	"gatelodge/internal/mail"
 	"gatelodge/internal/provider"
+	"gatelodge/internal/region"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/sdk"
 	"gatelodge/internal/session"
@@ -51,6 +52,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	Logger         *slog.Logger
 	Now            func() time.Time
+	// Regions are the neighbours of this region; the zero value is a service without any.
+	Regions region.Setting
+	// Neighbourhood, when set, is how neighbours are reached in tests.
+	Neighbourhood http.RoundTripper
 	// PasswordCost is the zero value but in tests.
 	PasswordCost account.Cost
 }
@@ -175,9 +180,17 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
+	fetcher := fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())})
+	var regions *region.Party
+	if len(c.Regions.Neighbours) > 0 {
+		if c.Neighbourhood == nil {
+			c.Neighbourhood = fetcher.Transport()
+		}
+		regions = region.NewParty(c.Regions, c.Neighbourhood, c.Now)
+	}
 	signIn, err := signin.New(signin.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Hasher: hasher, Issuer: c.Issuer,
-		SignUp: c.SignUp, Email: email, Mail: c.Mail, Now: c.Now, Log: c.Logger,
+		SignUp: c.SignUp, Email: email, Mail: c.Mail, Now: c.Now, Log: c.Logger, Regions: regions,
 	})
 	if err != nil {
 		return err
@@ -187,7 +200,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	mux := http.NewServeMux()
 	con, err := console.New(console.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Logos: logos, Issuer: c.Issuer,
-		Namespace: registry.Namespace(identity.Namespace), Protocol: mux, Now: c.Now,
+		Namespace: registry.Namespace(identity.Namespace), Protocol: mux, Now: c.Now, Regions: c.Regions,
 	})
 	if err != nil {
 		return err
@@ -195,7 +208,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	prov, err := provider.New(provider.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Issuer: c.Issuer,
 		Namespace: registry.Namespace(identity.Namespace), SubjectKey: identity.SubjectKey, Email: email, Now: c.Now, Address: address,
-		Draining: s.draining, Fetch: fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())}), Log: c.Logger,
+		Draining: s.draining, Fetch: fetcher, Log: c.Logger,
 		Registration: c.Registration, RegistrationScopes: c.RegistrationScopes, Logos: logos,
 	})
 	if err != nil {
