@@ -48,7 +48,7 @@ names it as the credentials-file of this one.`,
 		secret := registry.NewClientSecret(a.namespace)
 		p, err := a.store.AdmitRegion(ctx, *name, store.NewProfile{
 			Form: form, Settings: settings, Secret: secret,
-			ReturnURLs: []registry.ReturnURL{{Value: *issuer + region.ReturnPath}}, PostLogoutURLs: []registry.ReturnURL{{Value: *issuer + region.SignOutPath}},
+			ReturnURLs: []registry.ReturnURL{{Value: *issuer + region.ReturnPath}}, PostLogoutURLs: []registry.ReturnURL{{Value: *issuer + region.HomePath}},
 		}, a.by())
 		if errors.Is(err, store.ErrNameTaken) {
 			return fmt.Errorf("the region %s is admitted already: gatelodge region renew --name %s gives it another secret, gatelodge region list shows its client ID, with which gatelodge profile delete ends it", *name, *name)

@@ -150,6 +150,10 @@ var settings = []setting{
 
 const configFlag = "config"
 
+// isSetting marks the flags that are settings: a command may have another of the same
+// name, such as an issuer that is not its own.
+const isSetting = "setting"
+
 // Flags defines the flags of serve.
 func Flags(fs *pflag.FlagSet) {
 	define(fs, func(setting) bool { return true })
@@ -164,6 +168,7 @@ func define(fs *pflag.FlagSet, wanted func(setting) bool) {
 	for _, s := range settings {
 		if wanted(s) {
 			fs.String(s.name, s.initial, s.usage)
+			fs.Lookup(s.name).Annotations = map[string][]string{isSetting: nil}
 		}
 	}
 	fs.String(configFlag, "", "YAML or TOML `file` of settings")

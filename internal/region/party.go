@@ -1,6 +1,7 @@
 package region
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -23,6 +24,9 @@ const (
 	patience = 8 * time.Second
 	// described is how long what a neighbour says of itself counts.
 	described = time.Hour
+	// answered is how lately a neighbour must have answered for somebody to be sent
+	// there: else they would be left with their browser's words for a dead address.
+	answered = time.Second
 	// pause is between two attempts to reach a neighbour that does not answer, so that
 	// who presses Try again does not make everybody wait.
 	pause = 2 * time.Second
@@ -92,9 +96,9 @@ func (p *Party) neighbour(issuer string) *neighbour {
 	return n
 }
 
-// provider gives the neighbour as it describes itself. One that does not answer goes on
-// as it was known.
-func (p *Party) provider(ctx context.Context, r Region) (*oidc.Provider, error) {
+// provider gives the neighbour as it described itself at most age ago. It is asked again
+// after that, though not by everybody at once while it does not answer.
+func (p *Party) provider(ctx context.Context, r Region, age time.Duration) (*oidc.Provider, error) {
 	n := p.neighbour(r.Issuer)
 	select {
 	case n.turn <- struct{}{}:
@@ -103,21 +107,28 @@ func (p *Party) provider(ctx context.Context, r Region) (*oidc.Provider, error) 
 		return nil, &UnreachableError{r.Name, ctx.Err()}
 	}
 	now := p.now()
-	if n.provider != nil && now.Sub(n.readAt) < described {
+	if n.provider != nil && now.Sub(n.readAt) < age {
 		return n.provider, nil
 	}
-	if n.failure == nil || now.Sub(n.failedAt) >= pause {
-		provider, err := oidc.NewProvider(ctx, r.Issuer)
-		if err == nil {
-			n.provider, n.readAt, n.failure = provider, now, nil
-			return provider, nil
-		}
+	if n.failure != nil && now.Sub(n.failedAt) < pause {
+		return nil, &UnreachableError{r.Name, n.failure}
+	}
+	provider, err := oidc.NewProvider(ctx, r.Issuer)
+	if err != nil {
 		n.failure, n.failedAt = err, now
+		return nil, &UnreachableError{r.Name, err}
 	}
-	if n.provider != nil {
-		return n.provider, nil
+	n.readAt, n.failure = now, nil
+	// The one that is known has its keys read already.
+	if n.provider == nil || !same(n.provider, provider) {
+		n.provider = provider
 	}
-	return nil, &UnreachableError{r.Name, n.failure}
+	return n.provider, nil
+}
+
+func same(a, b *oidc.Provider) bool {
+	var x, y json.RawMessage
+	return a.Claims(&x) == nil && b.Claims(&y) == nil && bytes.Equal(x, y)
 }
 
 // reach bounds what is asked of a neighbour for one person.
@@ -146,7 +157,7 @@ func (p *Party) config(r Region, provider *oidc.Provider) *oauth2.Config {
 func (p *Party) Begin(ctx context.Context, r Region, a Ask) (string, error) {
 	ctx, cancel := p.reach(ctx)
 	defer cancel()
-	provider, err := p.provider(ctx, r)
+	provider, err := p.provider(ctx, r, answered)
 	if err != nil {
 		return "", err
 	}
@@ -172,7 +183,7 @@ type Person struct {
 func (p *Party) Finish(ctx context.Context, r Region, a Ask, code string) (Person, error) {
 	ctx, cancel := p.reach(ctx)
 	defer cancel()
-	provider, err := p.provider(ctx, r)
+	provider, err := p.provider(ctx, r, described)
 	if err != nil {
 		return Person{}, err
 	}
@@ -229,7 +240,7 @@ func (p *Party) Ended(ctx context.Context, token string) (h account.Home, sessio
 	}
 	ctx, cancel := p.reach(ctx)
 	defer cancel()
-	provider, err := p.provider(ctx, r)
+	provider, err := p.provider(ctx, r, described)
 	if err != nil {
 		return h, "", err
 	}
@@ -259,7 +270,7 @@ func issuerOf(token string) string {
 func (p *Party) SignOutURL(ctx context.Context, r Region) (string, error) {
 	ctx, cancel := p.reach(ctx)
 	defer cancel()
-	provider, err := p.provider(ctx, r)
+	provider, err := p.provider(ctx, r, described)
 	if err != nil {
 		return "", err
 	}
@@ -270,6 +281,6 @@ func (p *Party) SignOutURL(ctx context.Context, r Region) (string, error) {
 		return "", &UnreachableError{r.Name, fmt.Errorf("it names no address for signing out: %w", err)}
 	}
 	return metadata.EndSession + "?" + url.Values{
-		"client_id": {r.Credentials.ClientID}, "post_logout_redirect_uri": {p.This.Issuer + SignOutPath},
+		"client_id": {r.Credentials.ClientID}, "post_logout_redirect_uri": {p.This.Issuer + HomePath},
 	}.Encode(), nil
 }

@@ -12,9 +12,9 @@ import (
 // Paths at which a region takes answers from its neighbours. They are the same at all,
 // so that one can be admitted knowing no more than its issuer.
 const (
-	ReturnPath  = "/sign-in/return"
-	EndedPath   = "/sign-in/ended"
-	SignOutPath = "/sign-out"
+	ReturnPath = "/sign-in/return"
+	EndedPath  = "/sign-in/ended"
+	HomePath   = "/"
 )
 
 // Region is one cell of the service.

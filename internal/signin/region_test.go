@@ -154,7 +154,7 @@ func TestDeveloperOfAnotherRegion(t *testing.T) {
 	page = page.Follow("Sign out in Europe too")
 	wantAt(t, page, euIssuer+"/oauth2/logout")
 	page = page.Press("Sign out")
-	wantAt(t, page, naIssuer+"/sign-out")
+	wantAt(t, page, naIssuer+"/")
 
 	// The next time nothing is asked but who she is.
 	page = b.Open("/console")

@@ -18,7 +18,7 @@ func (w *World) Admit(name, title, issuer string) region.Credentials {
 	settings.BackChannelLogoutURI = issuer + region.EndedPath
 	p, err := w.Store.AdmitRegion(w.t.Context(), name, store.NewProfile{
 		Form: registry.ProfileForm{Name: title, Description: "A region", PrivacyURL: issuer + "/help"}, Settings: settings, Secret: secret,
-		ReturnURLs: []registry.ReturnURL{{Value: issuer + region.ReturnPath}}, PostLogoutURLs: []registry.ReturnURL{{Value: issuer + region.SignOutPath}},
+		ReturnURLs: []registry.ReturnURL{{Value: issuer + region.ReturnPath}}, PostLogoutURLs: []registry.ReturnURL{{Value: issuer + region.HomePath}},
 	}, audit.By{At: time.Now()})
 	if err != nil {
 		w.t.Fatal(err)
