@@ -176,6 +176,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	})
 	kit, err := web.New(web.Options{
 		Contact: c.Contact, Issuer: c.Issuer, Logger: c.Logger, Secure: secure, Now: c.Now, Account: sessions.Badge,
+		Regions: places(c.Regions),
 	})
 	if err != nil {
 		return err
@@ -255,6 +256,22 @@ func (s *Server) Close() error {
 	s.stop()
 	s.done.Wait()
 	return s.db.Close()
+}
+
+// places are the regions as the help pages list them.
+func places(s region.Setting) []web.Region {
+	if len(s.Neighbours) == 0 {
+		return nil
+	}
+	var all []web.Region
+	for _, r := range append([]region.Region{s.This}, s.Neighbours...) {
+		place := web.Region{Title: r.Title, Issuer: r.Issuer, Here: r.Issuer == s.This.Issuer}
+		for _, code := range r.Countries {
+			place.Countries = append(place.Countries, account.CountryName(code))
+		}
+		all = append(all, place)
+	}
+	return all
 }
 
 func onLoopback(host string) bool {
