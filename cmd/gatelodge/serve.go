@@ -105,6 +105,11 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 		SignUp: signin.SignUp(cfg.SignUp), Mail: sender, Contact: cfg.Contact, TrustedProxies: cfg.TrustedProxies, Logger: logger,
 		FreeMemory: debug.FreeOSMemory,
 	}
+	if cfg.Regions != "" {
+		if c.Regions, err = config.LoadRegions(cfg.Regions, issuer); err != nil {
+			return err
+		}
+	}
 	s, err := server.New(ctx, c)
 	if err != nil {
 		return err

@@ -37,10 +37,11 @@ var may = map[string][]string{
 	"internal/mail":    {},
 	"internal/limit":   {},
 	"internal/logging": {},
-	"internal/config":  {"internal/registry"},
+	"internal/config":  {"internal/registry", "internal/region"},
 	"internal/signing": {"internal/oauth"},
 	"internal/fetch":   {"internal/signing"},
 	"internal/oidc":    {"internal/oauth"},
+	"internal/region":  {"internal/account"},
 	"internal/store":   {"internal/sqldb", "internal/keyring", "internal/audit", "internal/account", "internal/authz", "internal/oauth", "internal/registry"},
 	"internal/live":    {"internal/signing", "internal/store", "internal/seal", "internal/audit", "internal/account", "internal/authz", "internal/registry"},
 	// HTTP.
@@ -79,7 +80,7 @@ var may = map[string][]string{
 
 // surface is what the three surfaces may import; never one another.
 var surface = []string{
-	"internal/signing", "internal/oidc", "internal/fetch",
+	"internal/signing", "internal/oidc", "internal/fetch", "internal/region",
 	"internal/web", "internal/session", "internal/store", "internal/live", "internal/seal", "internal/mail", "internal/limit", "internal/audit",
 	"internal/registry", "internal/authz", "internal/account", "internal/oauth", "internal/sdk",
 }

@@ -24,6 +24,7 @@ import (
 	"gatelodge/internal/live"
 	"gatelodge/internal/mail"
 	"gatelodge/internal/provider"
+	"gatelodge/internal/region"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/sdk"
 	"gatelodge/internal/session"
@@ -51,6 +52,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	Logger         *slog.Logger
 	Now            func() time.Time
+	// Regions are the neighbours of this region; the zero value is a service without any.
+	Regions region.Setting
+	// Neighbourhood, when set, is how neighbours are reached in tests.
+	Neighbourhood http.RoundTripper
 	// PasswordCost is the zero value but in tests.
 	PasswordCost account.Cost
 	// FreeMemory, when set, is called some seconds after a burst of sign-ins.
@@ -173,13 +178,22 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	})
 	kit, err := web.New(web.Options{
 		Contact: c.Contact, Issuer: c.Issuer, Logger: c.Logger, Secure: secure, Now: c.Now, Account: sessions.Badge,
+		Regions: places(c.Regions),
 	})
 	if err != nil {
 		return err
 	}
+	fetcher := fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())})
+	var regions *region.Party
+	if len(c.Regions.Neighbours) > 0 {
+		if c.Neighbourhood == nil {
+			c.Neighbourhood = fetcher.Transport()
+		}
+		regions = region.NewParty(c.Regions, c.Neighbourhood, c.Now)
+	}
 	signIn, err := signin.New(signin.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Hasher: hasher, Issuer: c.Issuer,
-		SignUp: c.SignUp, Email: email, Mail: c.Mail, Now: c.Now, Log: c.Logger,
+		SignUp: c.SignUp, Email: email, Mail: c.Mail, Now: c.Now, Log: c.Logger, Regions: regions,
 	})
 	if err != nil {
 		return err
@@ -189,7 +203,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	mux := http.NewServeMux()
 	con, err := console.New(console.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Logos: logos, Issuer: c.Issuer,
-		Namespace: registry.Namespace(identity.Namespace), Protocol: mux, Now: c.Now,
+		Namespace: registry.Namespace(identity.Namespace), Protocol: mux, Now: c.Now, Regions: c.Regions,
 	})
 	if err != nil {
 		return err
@@ -197,7 +211,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	prov, err := provider.New(provider.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Issuer: c.Issuer,
 		Namespace: registry.Namespace(identity.Namespace), SubjectKey: identity.SubjectKey, Email: email, Now: c.Now, Address: address,
-		Draining: s.draining, Fetch: fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())}), Log: c.Logger,
+		Draining: s.draining, Fetch: fetcher, Log: c.Logger,
 		Registration: c.Registration, RegistrationScopes: c.RegistrationScopes, Logos: logos,
 	})
 	if err != nil {
@@ -244,6 +258,22 @@ func (s *Server) Close() error {
 	s.stop()
 	s.done.Wait()
 	return s.db.Close()
+}
+
+// places are the regions as the help pages list them.
+func places(s region.Setting) []web.Region {
+	if len(s.Neighbours) == 0 {
+		return nil
+	}
+	var all []web.Region
+	for _, r := range append([]region.Region{s.This}, s.Neighbours...) {
+		place := web.Region{Title: r.Title, Issuer: r.Issuer, Here: r.Issuer == s.This.Issuer}
+		for _, code := range r.Countries {
+			place.Countries = append(place.Countries, account.CountryName(code))
+		}
+		all = append(all, place)
+	}
+	return all
 }
 
 func onLoopback(host string) bool {

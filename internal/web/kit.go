@@ -35,6 +35,8 @@ type Options struct {
 	// Account tells who is signed in, for the pages that web serves itself.
 	// It may be nil, and its result may be nil.
 	Account func(*http.Request) *AccountBadge
+	// Regions are all regions of the service; empty where there is only this one.
+	Regions []Region
 	// Frame, when set, holds templates (*.html) that take the place of pieces of the
 	// layout: "styles", "mark", "bar" and "foot". Products have their own.
 	Frame fs.FS
@@ -42,11 +44,20 @@ type Options struct {
 	Assets fs.FS
 }
 
+// Region is one of several places of the service, each with addresses of its own.
+type Region struct {
+	Title, Issuer string
+	// Countries are those at home there, in words.
+	Countries []string
+	Here      bool
+}
+
 // Kit holds what all pages share: layout, components, assets, headers, log.
 type Kit struct {
 	product string
 	contact string
 	issuer  string
+	regions []Region
 	log     *slog.Logger
 	now     func() time.Time
 	account func(*http.Request) *AccountBadge
@@ -66,6 +77,7 @@ func New(o Options) (*Kit, error) {
 		product: cmp.Or(o.ProductName, "Gatelodge"),
 		contact: o.Contact,
 		issuer:  cmp.Or(o.Issuer, "http://localhost:8080"),
+		regions: o.Regions,
 		log:     o.Logger,
 		now:     o.Now,
 		account: o.Account,
