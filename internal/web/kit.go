@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Body sizes. A form that carries a picture may bring it twice — the copy kept
@@ -40,6 +42,8 @@ type Options struct {
 	Frame fs.FS
 	// Assets, when set, are served beside the kit's; one of the same name takes its place.
 	Assets fs.FS
+	// Metrics, when set, is where requests are counted.
+	Metrics prometheus.Registerer
 }
 
 // Kit holds what all pages share: layout, components, assets, headers, log.
@@ -48,6 +52,7 @@ type Kit struct {
 	contact string
 	issuer  string
 	log     *slog.Logger
+	meters  *meters
 	now     func() time.Time
 	account func(*http.Request) *AccountBadge
 
@@ -67,6 +72,7 @@ func New(o Options) (*Kit, error) {
 		contact: o.Contact,
 		issuer:  cmp.Or(o.Issuer, "http://localhost:8080"),
 		log:     o.Logger,
+		meters:  newMeters(o.Metrics),
 		now:     o.Now,
 		account: o.Account,
 		labels:  make(map[string]labelSet),
