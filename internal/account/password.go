@@ -84,6 +84,12 @@ func NewHasher(o HasherOptions) *Hasher {
 	}
 }
 
+// Load tells how many passwords are being evaluated, and how many callers wait.
+func (h *Hasher) Load() (running, waiting int) {
+	running = len(h.turns)
+	return running, max(0, len(h.callers)-running)
+}
+
 // Hash makes the value to keep for password, in PHC string format.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	p := passwordHash{cost: h.cost, salt: make([]byte, saltBytes)}

@@ -3,6 +3,7 @@ package live
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 
 	"gatelodge/internal/store"
 )
@@ -16,6 +17,8 @@ type cache[K comparable, V any] struct {
 	limit int         // of the weight of a shard
 	weigh func(V) int // what an entry counts for, one when nil
 	parts [shards]shard[K, V]
+	// passed counts the reads that went by the cache because it could not be trusted.
+	passed atomic.Uint64
 }
 
 type shard[K comparable, V any] struct {
@@ -25,8 +28,10 @@ type shard[K comparable, V any] struct {
 	// floor is the highest number of a change that touched this shard. A value
 	// read before it may be older than that change.
 	floor  int64
-	weight int      // of all entries
-	_      [32]byte // keep shards on cache lines of their own
+	weight int // of all entries
+	// hits and misses lie beside the lock, whose cache line a reader writes anyway.
+	hits, misses atomic.Uint64
+	_            [16]byte // keep shards on cache lines of their own
 }
 
 func newCache[K comparable, V any](limit int) *cache[K, V] {
@@ -69,6 +74,11 @@ func (c *cache[K, V]) get(k K) (V, bool) {
 	s.mu.RLock()
 	v, ok := s.entries[k]
 	s.mu.RUnlock()
+	if ok {
+		s.hits.Add(1)
+	} else {
+		s.misses.Add(1)
+	}
 	return v, ok
 }
 
@@ -118,4 +128,20 @@ func (c *cache[K, V]) reset(at store.Cursor) {
 		}
 		s.mu.Unlock()
 	}
+}
+
+// counted is what a cache has done so far, and how many entries it has.
+type counted struct{ hits, misses, passed, entries uint64 }
+
+func (c *cache[K, V]) counted() counted {
+	n := counted{passed: c.passed.Load()}
+	for i := range c.parts {
+		s := &c.parts[i]
+		n.hits += s.hits.Load()
+		n.misses += s.misses.Load()
+		s.mu.RLock()
+		n.entries += uint64(len(s.entries))
+		s.mu.RUnlock()
+	}
+	return n
 }

@@ -265,6 +265,8 @@ func lookup[K comparable, V any](ctx context.Context, v *View, c *cache[K, *V], 
 		if value, ok := c.get(k); ok {
 			return value, nil
 		}
+	} else {
+		c.passed.Add(1)
 	}
 	value, at, err := load(ctx, k)
 	if err != nil {

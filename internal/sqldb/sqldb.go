@@ -90,6 +90,7 @@ type DB struct {
 
 	writing driver.Connector // makes connections that may write
 	writer  *writer          // nil on PostgreSQL
+	meter   *meter
 }
 
 // Open opens the database of cfg and checks that it answers.
@@ -121,7 +122,7 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), pool.Close())
 	}
-	return &DB{dialect: Postgres, pool: pool, writing: connector}, nil
+	return &DB{dialect: Postgres, pool: pool, writing: connector, meter: newMeter()}, nil
 }
 
 func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
@@ -162,7 +163,8 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 	writing, reading = cfg.wrap(writing), cfg.wrap(reading)
 
 	// The writer first: it turns WAL on, which a reader may not.
-	w, err := startWriter(ctx, writing)
+	meter := newMeter()
+	w, err := startWriter(ctx, writing, meter)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -172,7 +174,7 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), pool.Close(), w.stop())
 	}
-	return &DB{dialect: SQLite, pool: pool, writing: writing, writer: w}, nil
+	return &DB{dialect: SQLite, pool: pool, writing: writing, writer: w, meter: meter}, nil
 }
 
 func sqliteConnector(path string, query url.Values) (driver.Connector, error) {

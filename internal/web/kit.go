@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Body sizes. A form that carries a picture may bring it twice — the copy kept
@@ -42,6 +44,8 @@ type Options struct {
 	Frame fs.FS
 	// Assets, when set, are served beside the kit's; one of the same name takes its place.
 	Assets fs.FS
+	// Metrics, when set, is where requests are counted.
+	Metrics prometheus.Registerer
 }
 
 // Region is one of several places of the service, each with addresses of its own.
@@ -59,6 +63,7 @@ type Kit struct {
 	issuer  string
 	regions []Region
 	log     *slog.Logger
+	meters  *meters
 	now     func() time.Time
 	account func(*http.Request) *AccountBadge
 
@@ -79,6 +84,7 @@ func New(o Options) (*Kit, error) {
 		issuer:  cmp.Or(o.Issuer, "http://localhost:8080"),
 		regions: o.Regions,
 		log:     o.Logger,
+		meters:  newMeters(o.Metrics),
 		now:     o.Now,
 		account: o.Account,
 		labels:  make(map[string]labelSet),
