@@ -171,6 +171,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	})
 	kit, err := web.New(web.Options{
 		Contact: c.Contact, Issuer: c.Issuer, Logger: c.Logger, Secure: secure, Now: c.Now, Account: sessions.Badge,
+		Unavailable: store.IsUnavailable,
 	})
 	if err != nil {
 		return err

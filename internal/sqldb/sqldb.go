@@ -59,6 +59,10 @@ const (
 	postgresConns    = 20
 	postgresIdleTime = 5 * time.Minute
 
+	// connectTimeout is how long one host may take to let us in, unless the URL says
+	// otherwise: with several, those that are down must not hold up the one that is not.
+	connectTimeout = 2 * time.Second
+
 	// busyTimeout is how long a SQLite connection waits for another process.
 	busyTimeout = 10 * time.Second
 
@@ -108,6 +112,9 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	config, err := pgx.ParseConfig(cfg.URL)
 	if err != nil {
 		return nil, fmt.Errorf("database address: %w", err)
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
 	}
 	connector := cfg.wrap(stdlib.GetConnector(*config))
 	pool := sql.OpenDB(connector)

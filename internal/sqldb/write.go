@@ -27,11 +27,20 @@ func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 		return db.writer.write(ctx, fn)
 	}
 
+	return db.writePostgres(ctx, fn)
+}
+
+func (db *DB) writePostgres(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (err error) {
 	conn, err := db.pool.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }() // gives it back to the pool
+	defer func() {
+		if onStandby(err) {
+			discard(conn) // the pool would give it out again
+		}
+		_ = conn.Close() // gives it back to the pool
+	}()
 	// BEGIN and COMMIT are bounded but not the caller's to cancel: a COMMIT that is
 	// cut off leaves its outcome unknown.
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeBound)
@@ -298,11 +307,15 @@ func (w *writer) discard() {
 	for _, stmt := range w.statements {
 		_ = stmt.Close()
 	}
-	// ErrBadConn is how database/sql is told to close a connection rather than to
-	// keep it; the error comes back and says nothing new.
-	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	discard(w.conn)
 	w.conn = nil
 	clear(w.statements)
+}
+
+// discard closes a connection that the pool must not keep. ErrBadConn is how
+// database/sql is told so; the error comes back and says nothing new.
+func discard(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 }
 
 func (w *writer) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
