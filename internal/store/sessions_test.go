@@ -111,7 +111,7 @@ func TestInsertsDeleteWhatExpired(t *testing.T) {
 				return err
 			}, time.Minute},
 			{"redemptions", func(i int, now time.Time) error {
-				_, err := w.Store.Redeem(ctx, store.Redeem{Code: [12]byte{byte(i)}, GrantID: g.ID, Attempt: [16]byte{1}}, now)
+				_, err := w.Store.Redeem(ctx, store.Redeem{Code: [12]byte{byte(i)}, GrantID: g.ID}, now)
 				return err
 			}, 6 * time.Minute},
 			{"proofs", func(i int, now time.Time) error {
