@@ -31,7 +31,19 @@ func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 }
 
 func (db *DB) writePostgres(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (err error) {
-	conn, err := db.pool.Conn(ctx)
+	// BEGIN and COMMIT are bounded but not the caller's to cancel: a COMMIT that is
+	// cut off leaves its outcome unknown. They have a second more than the statements,
+	// so that it is one of these that fails and not the transaction under it.
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeBound+time.Second)
+	defer cancel()
+	defer func() {
+		if errors.Is(err, context.DeadlineExceeded) {
+			db.reconnect()
+		}
+	}()
+	within, cancelStatements := context.WithTimeout(ctx, writeBound)
+	defer cancelStatements()
+	conn, err := db.pool.Conn(within)
 	if err != nil {
 		return err
 	}
@@ -41,17 +53,11 @@ func (db *DB) writePostgres(ctx context.Context, fn func(ctx context.Context, tx
 		}
 		_ = conn.Close() // gives it back to the pool
 	}()
-	// BEGIN and COMMIT are bounded but not the caller's to cancel: a COMMIT that is
-	// cut off leaves its outcome unknown.
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeBound)
-	defer cancel()
 	inner, err := conn.BeginTx(bound, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = inner.Rollback() }() // after Commit it does nothing
-	within, cancelStatements := context.WithTimeout(ctx, writeBound)
-	defer cancelStatements()
 	tx := &Tx{plain: inner}
 	if err := tx.end(fn(within, tx)); err != nil {
 		return err

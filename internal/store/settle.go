@@ -10,12 +10,13 @@ import (
 )
 
 const (
-	// settleFor is how long a write whose outcome is unknown is asked about. It is
-	// longer than a database that was asked to stop takes to hand over, and shorter
-	// than clients wait for an answer.
-	settleFor = 5 * time.Second
+	// settleFor is how long a write whose outcome is unknown is asked about: longer than
+	// it takes to make a standby the primary, and shorter than proxies wait for an
+	// answer. Whoever is told "later" instead comes back to find that it was done and
+	// cannot be done again.
+	settleFor = 40 * time.Second
 	// settleEvery is how often.
-	settleEvery = 200 * time.Millisecond
+	settleEvery = 250 * time.Millisecond
 )
 
 // settle is write for what can happen only once and has to tell its own work from
