@@ -14,6 +14,7 @@ import (
 	"gatelodge/internal/keyring"
 	"gatelodge/internal/live"
 	"gatelodge/internal/signing"
+	"gatelodge/internal/sqldb"
 	"gatelodge/internal/store"
 )
 
@@ -111,7 +112,17 @@ func rotateSigning(ctx context.Context, a *admin) error {
 }
 
 func newMigrate() *cobra.Command {
-	cmd := &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date", Args: noArgs}
+	cmd := &cobra.Command{
+		Use: "migrate", Short: "Bring the database's schema up to date", Args: noArgs,
+		Long: `Bring the database's schema up to date.
+
+Beside a database server run it once with the new program, then replace one server
+after the other: those of the old program go on working meanwhile when theirs is among
+the programs that it names. "gatelodge version" says which schema a program is of. It
+does no harm to run it twice, or from two machines at once.
+
+With the embedded database serve does the same as it starts.`,
+	}
 	config.CommonFlags(cmd.Flags())
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -142,7 +153,12 @@ func newVersion() *cobra.Command {
 			}
 			out.print("go", "Go", info.GoVersion)
 		}
+		schema, err := sqldb.Newest(store.Migrations())
+		if err != nil {
+			return err
+		}
 		out.print("version", "Version", version)
+		out.print("schema", "Schema", schema)
 		out.print("revision", "Revision", revision)
 		if at != "" {
 			out.print("revision_at", "Of", at)

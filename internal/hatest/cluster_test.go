@@ -71,7 +71,13 @@ func newCluster(t *testing.T) *cluster {
 	if c.dir, err = os.MkdirTemp("", "gatelodge-ha"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(c.dir) })
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the logs of the cluster are left in %s", c.dir)
+			return
+		}
+		os.RemoveAll(c.dir)
+	})
 	if os.Getuid() == 0 { // PostgreSQL refuses to run as root
 		u, err := user.Lookup("postgres")
 		if err != nil {
@@ -206,7 +212,15 @@ func (c *cluster) kill(n *node) {
 // its connections stay open, and nobody answers.
 func (c *cluster) freeze(n *node) {
 	c.t.Helper()
-	n.stopped = append([]int{n.patroni.Process.Pid}, c.processes(n)...)
+	n.stopped = []int{n.patroni.Process.Pid}
+	syscall.Kill(n.stopped[0], syscall.SIGSTOP)
+	for i, pid := range c.processes(n) {
+		n.stopped = append(n.stopped, pid)
+		syscall.Kill(pid, syscall.SIGSTOP)
+		if i == 0 { // the postmaster, which has had time to start another
+			n.stopped = append(n.stopped, c.processes(n)[1:]...)
+		}
+	}
 	for _, pid := range n.stopped {
 		syscall.Kill(pid, syscall.SIGSTOP)
 	}

@@ -30,7 +30,6 @@ func TestFailover(t *testing.T) {
 		{"kill -9", c.kill, c.run},
 		{"switchover", c.switchOver, func(*node) {}},
 		{"SIGSTOP", c.freeze, c.thaw},
-		{"SIGSTOP", c.freeze, c.thaw},
 	} {
 		fmt.Fprintf(&table, "\n%-10s %s", how.name, l.round(t, c, how.away, how.after))
 		if t.Failed() {

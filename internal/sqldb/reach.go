@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,6 +50,15 @@ func reaches(migrations fs.FS) (map[int64]int64, error) {
 		}
 	}
 	return reach, nil
+}
+
+// Newest is the schema version that a program with these migrations knows.
+func Newest(migrations fs.FS) (int64, error) {
+	reach, err := reaches(migrations)
+	if err != nil || len(reach) == 0 {
+		return 0, err
+	}
+	return slices.Max(slices.Collect(maps.Keys(reach))), nil
 }
 
 // OldestProgram is the lowest schema version that a program may know and still use

@@ -27,7 +27,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 )
 
@@ -116,7 +115,7 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
-	connector := cfg.wrap(stdlib.GetConnector(*config))
+	connector := cfg.wrap(new(primaries).connector(config))
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(postgresConns)
 	pool.SetMaxIdleConns(postgresConns)
