@@ -123,7 +123,12 @@ func prepareSchema(ctx context.Context, db *sqldb.DB, migrations fs.FS) error {
 	case err != nil:
 		return err
 	case current > newest:
-		return fmt.Errorf("the database's schema (version %d) is newer than this program's (%d): run the newer program", current, newest)
+		// A newer program has migrated, and this one runs on until it is replaced.
+		oldest, err := db.OldestProgram(ctx)
+		if err != nil || oldest <= newest {
+			return err
+		}
+		return fmt.Errorf("the database's schema (version %d) is for programs that know version %d at least; this one knows %d: run a newer program", current, oldest, newest)
 	case current == newest:
 		return nil
 	case current > 0 && db.Dialect() == sqldb.Postgres:
@@ -184,6 +189,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	kit, err := web.New(web.Options{
 		Contact: c.Contact, Issuer: c.Issuer, Logger: c.Logger, Secure: secure, Now: c.Now, Account: sessions.Badge, Metrics: metrics,
 		Regions: places(c.Regions),
+		Unavailable: store.IsUnavailable,
 	})
 	if err != nil {
 		return err

@@ -27,7 +27,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 )
 
@@ -62,6 +61,10 @@ const (
 	// of 100 connections.
 	postgresConns    = 20
 	postgresIdleTime = 5 * time.Minute
+
+	// connectTimeout is how long one host may take to let us in, unless the URL says
+	// otherwise: with several, those that are down must not hold up the one that is not.
+	connectTimeout = 2 * time.Second
 
 	// busyTimeout is how long a SQLite connection waits for another process.
 	busyTimeout = 10 * time.Second
@@ -114,7 +117,10 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database address: %w", err)
 	}
-	connector := cfg.wrap(stdlib.GetConnector(*config))
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	connector := cfg.wrap(new(primaries).connector(config))
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(postgresConns)
 	pool.SetMaxIdleConns(postgresConns)

@@ -45,7 +45,7 @@ func TestWhatChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		redeem := func(code byte) error {
-			return errOf(w.Store.Redeem(ctx, store.Redeem{Code: [12]byte{code}, GrantID: g.ID, Attempt: [16]byte{}}, by.At))
+			return errOf(w.Store.Redeem(ctx, store.Redeem{Code: [12]byte{code}, GrantID: g.ID}, by.At))
 		}
 		id := func(kind store.ChangeKind, id int64) string { return fmt.Sprint(kind, " ", id) }
 		session := func(s account.Session) string { return fmt.Sprint(store.SessionChanged, " ", s.Digest[0]) }

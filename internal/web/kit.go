@@ -39,6 +39,10 @@ type Options struct {
 	Account func(*http.Request) *AccountBadge
 	// Regions are all regions of the service; empty where there is only this one.
 	Regions []Region
+	// Unavailable, when set, tells the errors that say no more than "not now", such as
+	// those of a database that is just being replaced: they are answered with 503 and
+	// Retry-After. All that it does not know are faults of the program, and 500.
+	Unavailable func(error) bool
 	// Frame, when set, holds templates (*.html) that take the place of pieces of the
 	// layout: "styles", "mark", "bar" and "foot". Products have their own.
 	Frame fs.FS
@@ -66,6 +70,7 @@ type Kit struct {
 	meters  *meters
 	now     func() time.Time
 	account func(*http.Request) *AccountBadge
+	passing func(error) bool
 
 	secure  bool
 	headers http.Header
@@ -87,6 +92,7 @@ func New(o Options) (*Kit, error) {
 		meters:  newMeters(o.Metrics),
 		now:     o.Now,
 		account: o.Account,
+		passing: o.Unavailable,
 		labels:  make(map[string]labelSet),
 		secure:  o.Secure,
 		headers: pageHeaders(o.Secure),
@@ -97,6 +103,9 @@ func New(o Options) (*Kit, error) {
 	}
 	if k.now == nil {
 		k.now = time.Now
+	}
+	if k.passing == nil {
+		k.passing = func(error) bool { return false }
 	}
 	var err error
 	if k.assets, err = loadAssets(o.Assets); err != nil {
