@@ -214,10 +214,7 @@ func (t *town) stop() {
 // answered.
 func (t *town) openReal(b *testing.B) time.Duration {
 	b.Helper()
-	binary, err := built()
-	if err != nil {
-		b.Fatal(err)
-	}
+	binary := built(b, "gatelodge")
 	args := []string{"serve", "--json", "--issuer", t.set.Issuer, "--listen", t.set.Issuer[len("http://"):], "--key-file", t.set.KeyFile}
 	if t.db.Dialect() == sqldb.SQLite {
 		args = append(args, "--data", filepath.Dir(t.set.Database))

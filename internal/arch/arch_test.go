@@ -74,6 +74,7 @@ var may = map[string][]string{
 	"slate/store/storetest":    {"internal/sqldb"},
 	"internal/sim":             everything,
 	"internal/crashtest":       everything,
+	"internal/hatest":          {},
 	"bench":                    {},
 	"e2e":                      {},
 }

@@ -188,7 +188,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	})
 	kit, err := web.New(web.Options{
 		Contact: c.Contact, Issuer: c.Issuer, Logger: c.Logger, Secure: secure, Now: c.Now, Account: sessions.Badge, Metrics: metrics,
-		Regions: places(c.Regions),
+		Regions:     places(c.Regions),
 		Unavailable: store.IsUnavailable,
 	})
 	if err != nil {

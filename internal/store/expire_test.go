@@ -54,7 +54,7 @@ func expiringKinds(t *testing.T, w *storetest.World) []expiring {
 			return err
 		}, time.Minute},
 		{"redemptions", func(i int, now time.Time) error {
-			_, err := w.Store.Redeem(ctx, store.Redeem{Code: authz.Family{byte(i)}, GrantID: g.ID, Attempt: [16]byte{1}}, now)
+			_, err := w.Store.Redeem(ctx, store.Redeem{Code: authz.Family{byte(i)}, GrantID: g.ID}, now)
 			return err
 		}, authz.RedemptionRetention},
 		{"proofs", func(i int, now time.Time) error {
@@ -75,7 +75,7 @@ func expiringKinds(t *testing.T, w *storetest.World) []expiring {
 				return err
 			}
 			_, err := w.Store.Redeem(ctx, store.Redeem{
-				Code: authz.Family{byte(i), 1}, GrantID: g.ID, Attempt: [16]byte{1},
+				Code: authz.Family{byte(i), 1}, GrantID: g.ID,
 				Session: store.SessionClient{SessionID: s.ID, ProfileID: p.ID, UserID: a.ID},
 			}, now)
 			return err
@@ -191,7 +191,7 @@ func TestLogoutNoticesExpire(t *testing.T) {
 		g := consented(t, w)
 		for i := range 20 {
 			if _, err := w.Store.Redeem(ctx, store.Redeem{
-				Code: authz.Family{byte(i)}, GrantID: g.ID, Attempt: [16]byte{1},
+				Code: authz.Family{byte(i)}, GrantID: g.ID,
 				Session: store.SessionClient{SessionID: int64(1000 + i), ProfileID: g.ProfileID, UserID: g.AccountID}, // has ended
 			}, now); err != nil {
 				t.Fatal(err)
@@ -221,7 +221,7 @@ func TestGrantsKeepTheNewest(t *testing.T) {
 			if _, err := w.Store.Allow(ctx, a, audit.By{At: at}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := w.Store.Redeem(ctx, store.Redeem{Code: authz.Family{byte(i)}, GrantID: g.ID, Attempt: [16]byte{1}, Rotating: true}, at); err != nil {
+			if _, err := w.Store.Redeem(ctx, store.Redeem{Code: authz.Family{byte(i)}, GrantID: g.ID, Rotating: true}, at); err != nil {
 				t.Fatal(err)
 			}
 			// The first installation is used every day.
