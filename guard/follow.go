@@ -78,12 +78,10 @@ func (g *Guard) followOnce(ctx context.Context, after string, asked time.Time) (
 	wait := int(min(g.options.MaxStale/3, longestWait) / time.Second)
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(wait)*time.Second+g.options.MaxStale)
 	defer cancel()
-	query := url.Values{"after": {after}, "wait": {strconv.Itoa(wait)}}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, g.options.Issuer+"/oauth2/changes?"+query.Encode(), nil)
+	r, err := g.changesRequest(ctx, url.Values{"after": {after}, "wait": {strconv.Itoa(wait)}})
 	if err != nil {
 		return "", err
 	}
-	g.authenticate(r)
 	var told struct {
 		Reset bool     `json:"reset"`
 		Ended []string `json:"ended"`
@@ -98,4 +96,18 @@ func (g *Guard) followOnce(ctx context.Context, after string, asked time.Time) (
 	g.answers.end(told.Ended, asked)
 	g.follow.answered(asked, told.Reset)
 	return told.Next, nil
+}
+
+// changesRequest goes by GET, which every server knows, but for keys: an assertion
+// belongs in a body.
+func (g *Guard) changesRequest(ctx context.Context, query url.Values) (*http.Request, error) {
+	const path = "/oauth2/changes"
+	if g.options.Assertion != nil {
+		return g.post(ctx, path, query)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, g.options.Issuer+path+"?"+query.Encode(), nil)
+	if err == nil {
+		g.useSecret(r)
+	}
+	return r, err
 }

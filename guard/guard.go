@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// Options are what a Guard is made of. The first four are needed.
+// Options are what a Guard is made of. Issuer, Audience, ClientID and either ClientSecret
+// or Assertion are needed.
 type Options struct {
 	// Issuer is the base URL of the Gatelodge server, without a slash at its end.
 	Issuer string
@@ -20,6 +21,10 @@ type Options struct {
 	Audience string
 	// ClientID and ClientSecret are those of the API's security profile.
 	ClientID, ClientSecret string
+	// Assertion takes the place of ClientSecret for a security profile that authenticates
+	// by key (private_key_jwt): it makes a new client assertion (RFC 7523 section 2.2)
+	// for each request to the server.
+	Assertion func(context.Context) (string, error)
 	// URL is the public base URL of the API, which DPoP proofs name. It may be left
 	// out where the Host header of requests can be trusted and the API has TLS.
 	URL string
@@ -77,8 +82,10 @@ func New(o Options) (*Guard, error) {
 		return nil, errors.New("guard: the issuer is not a base URL such as https://id.example.com")
 	case o.Audience == "":
 		return nil, errors.New("guard: the audience is missing: it is the identifier that the operator of the server gave to the API")
-	case o.ClientID == "" || o.ClientSecret == "":
-		return nil, errors.New("guard: the client ID or the client secret of the API's security profile is missing")
+	case o.ClientID == "":
+		return nil, errors.New("guard: the client ID of the API's security profile is missing")
+	case (o.ClientSecret == "") == (o.Assertion == nil):
+		return nil, errors.New("guard: the security profile's ClientSecret is needed, or Assertion if it authenticates by key, and not both")
 	case o.MaxTokens < 0:
 		return nil, errors.New("guard: MaxTokens is negative")
 	}

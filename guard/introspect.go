@@ -60,13 +60,10 @@ func (g *Guard) answer(r *http.Request, token string, now time.Time) (answer, er
 
 // introspect asks the server (RFC 7662).
 func (g *Guard) introspect(ctx context.Context, token string) (answer, error) {
-	body := strings.NewReader(url.Values{"token": {token}, "token_type_hint": {"access_token"}}.Encode())
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.options.Issuer+"/oauth2/introspect", body)
+	r, err := g.post(ctx, "/oauth2/introspect", url.Values{"token": {token}, "token_type_hint": {"access_token"}})
 	if err != nil {
 		return answer{}, err
 	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	g.authenticate(r)
 	var told struct {
 		Active       bool     `json:"active"`
 		Scope        string   `json:"scope"`
@@ -98,8 +95,30 @@ func (g *Guard) introspect(ctx context.Context, token string) (answer, error) {
 // maxAnswer bounds what is read of the server's answers.
 const maxAnswer = 1 << 20
 
-// authenticate adds the API's own credentials (RFC 6749 section 2.3.1).
-func (g *Guard) authenticate(r *http.Request) {
+// post makes a request with the API's own credentials: by secret (RFC 6749 section
+// 2.3.1) or by key (RFC 7523 section 2.2).
+func (g *Guard) post(ctx context.Context, path string, form url.Values) (*http.Request, error) {
+	if g.options.Assertion != nil {
+		assertion, err := g.options.Assertion(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("guard: the client assertion: %w", err)
+		}
+		form.Set("client_id", g.options.ClientID)
+		form.Set("client_assertion", assertion)
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.options.Issuer+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if g.options.Assertion == nil {
+		g.useSecret(r)
+	}
+	return r, nil
+}
+
+func (g *Guard) useSecret(r *http.Request) {
 	r.SetBasicAuth(url.QueryEscape(g.options.ClientID), url.QueryEscape(g.options.ClientSecret))
 }
 

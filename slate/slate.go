@@ -169,7 +169,7 @@ func (s *Slate) build(ctx context.Context, c Config) error {
 	}
 	mux := http.NewServeMux()
 	s.api.Routes(mux)
-	mux.Handle("GET "+reports.DownloadPath, kit.API(func(w http.ResponseWriter, r *http.Request) error {
+	mux.Handle(reports.DownloadPath, kit.API(func(w http.ResponseWriter, r *http.Request) error {
 		s.Library.ServeHTTP(w, r)
 		return nil
 	}))

@@ -51,7 +51,7 @@ func (p *Provider) Routes(mux *http.ServeMux) {
 	mux.Handle("/oauth2/par", p.onlyShared(p.par, http.MethodPost))
 	mux.Handle("/oauth2/introspect", p.only(p.introspect, http.MethodPost))
 	mux.Handle("/oauth2/revoke", p.onlyShared(p.revoke, http.MethodPost))
-	mux.Handle("/oauth2/changes", p.only(p.changes, http.MethodGet))
+	mux.Handle("/oauth2/changes", p.only(p.changes, http.MethodGet, http.MethodPost))
 	mux.Handle(registrationPath, p.only(p.register, http.MethodPost))
 	for _, auth := range spellings("auth") {
 		mux.Handle("/"+auth+"/", p.Kit.API(p.amazonAPI))

@@ -324,7 +324,7 @@ func (w *world) publish(account int64, group, channel, kind string, begin time.T
 	if rows > 0 {
 		p.Report.File, p.Report.Bytes, p.Report.Archive = "f.zip", 99, [32]byte{1}
 	}
-	_, report, err := w.slate.Store.Publish(w.t.Context(), p, w.now())
+	report, err := w.slate.Store.Publish(w.t.Context(), p, w.now())
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -51,7 +51,11 @@ func (l *Library) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	expires, err := strconv.ParseInt(query.Get("expires"), 10, 64)
 	switch {
-	case err != nil || !hmac.Equal([]byte(query.Get("signature")), []byte(l.sign(name, query.Get("expires")))):
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(w, http.StatusMethodNotAllowed, "A file can only be fetched: use GET.")
+		return
+	case err != nil || len(query["expires"]) > 1 || len(query["signature"]) > 1 || !hmac.Equal([]byte(query.Get("signature")), []byte(l.sign(name, query.Get("expires")))):
 		refuse(w, http.StatusForbidden, "The address is not one that was given out here.")
 		return
 	case l.Now().After(time.Unix(expires, 0)):

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"gatelodge/internal/sqldb"
@@ -203,9 +204,9 @@ type ErrColumns struct{ Before string }
 func (e *ErrColumns) Error() string { return "slate: other columns than before: " + e.Before }
 
 // Publish makes a report visible, or the next version of one, in one transaction, and
-// tells which archive the period had before, "" for none. A file that has the digest
+// notes that the archive the period had before is replaced. A file that has the digest
 // of the present version changes nothing.
-func (s *Store) Publish(ctx context.Context, p Published, now time.Time) (before string, report Report, err error) {
+func (s *Store) Publish(ctx context.Context, p Published, now time.Time) (report Report, err error) {
 	err = s.db.Write(ctx, func(ctx context.Context, t *sqldb.Tx) error {
 		var channelID, typeID int64
 		if err := t.QueryRow(ctx, `INSERT INTO channels (`+channelColumns+`) SELECT $1, id, $2, $3, $4, $5 FROM accounts WHERE id = $6
@@ -229,6 +230,7 @@ func (s *Store) Publish(ctx context.Context, p Published, now time.Time) (before
 			return &ErrColumns{columns}
 		}
 		r := p.Report
+		var before string
 		err := t.QueryRow(ctx, `SELECT file FROM reports WHERE type_id = $1 AND begin_day = $2 AND end_day = $3`, typeID, day(r.Begin), day(r.End)).Scan(&before)
 		if err != nil && !errors.Is(err, sqldb.ErrNoRows) {
 			return err
@@ -249,9 +251,12 @@ func (s *Store) Publish(ctx context.Context, p Published, now time.Time) (before
 				return err
 			}
 		}
+		if err := replaced(ctx, t, before, report.File, now); err != nil {
+			return err
+		}
 		return putSource(ctx, t, p.Source)
 	})
-	return before, report, err
+	return report, err
 }
 
 // SetAside notes why a file was not published.
@@ -311,7 +316,14 @@ func (s *Store) Plot(ctx context.Context, accountID int64, measure string, since
 // MaxFolder bounds the names in the reports' folder.
 const MaxFolder = 120
 
-// CleanFolder reports whether s can be one: it is a part of paths and of pages.
+// CleanFolder reports whether s can be one: it is a part of paths, of pages and of
+// lines in logs and terminals.
 func CleanFolder(s string) bool {
-	return strings.TrimSpace(s) == s && s != "" && len(s) <= MaxFolder && !strings.ContainsAny(s, "/\\\x00") && !strings.HasPrefix(s, ".") && utf8.ValidString(s)
+	return strings.TrimSpace(s) == s && s != "" && len(s) <= MaxFolder && !strings.ContainsAny(s, "/\\") && !strings.HasPrefix(s, ".") &&
+		utf8.ValidString(s) && !strings.ContainsFunc(s, unseen)
+}
+
+// unseen characters make a name look like another, or move the cursor.
+func unseen(c rune) bool {
+	return unicode.IsControl(c) || unicode.In(c, unicode.Bidi_Control, unicode.Zl, unicode.Zp) || c == '\uFEFF' || c == '\u200B'
 }

@@ -182,7 +182,7 @@ func TestListIsNew(t *testing.T) {
 		var adding sync.WaitGroup
 		adding.Go(func() {
 			for week := 5; week < 40; week++ {
-				if _, _, err := there.Publish(context.WithoutCancel(t.Context()), published(alpha.ID, day(week), 1), noon); err != nil {
+				if _, err := there.Publish(context.WithoutCancel(t.Context()), published(alpha.ID, day(week), 1), noon); err != nil {
 					t.Error(err)
 				}
 			}
