@@ -475,3 +475,25 @@ func TestTypedOnTheWay(t *testing.T) {
 		t.Errorf("%s has lost it:\n%s", page.URL, page.Text())
 	}
 }
+
+// TestForgedEnd: nobody is signed out by a token that is not a logout token of the home
+// region.
+func TestForgedEnd(t *testing.T) {
+	na, eu := regions(t)
+	b := arrive(t, na)
+	app := eu.NewApplication()
+	user := eu.SignUp("Emmy Noether")
+	answer := app.Redeem(sim.Standard, user.Code(app, sim.Standard, "scope", "openid"))
+	idToken := answer.Text("id_token")
+	if idToken == "" {
+		t.Fatalf("no ID token: %+v", answer)
+	}
+	header, rest, _ := strings.Cut(idToken, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	for _, token := range []string{"", "x.y.z", idToken, header + "." + payload + ".", "eyJhbGciOiJub25lIn0." + payload + "."} {
+		if answer := na.Post("/sign-in/ended", url.Values{"logout_token": {token}}); answer.Status != 400 || answer.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%.20s…: %d %v", token, answer.Status, answer.Header)
+		}
+	}
+	wantPage(t, b.Open("/account"), 200, hilda)
+}
