@@ -69,9 +69,7 @@ func (c *crowd) cost(b *testing.B, do func() error, n int) time.Duration {
 }
 
 // BenchmarkSize fills a database, lets a day of traffic pass, and compares what
-// requests cost with what they cost on a small one:
-//
-//	go test -run '^$' -bench '^BenchmarkSize$' -benchtime 1x -timeout 2h ./bench -size.profiles 100000
+// requests cost with what they cost on a small one.
 func BenchmarkSize(b *testing.B) {
 	if *sizeProfiles == 0 {
 		b.Skip("-size.profiles says how many")
@@ -263,9 +261,12 @@ func (t *town) storage(b *testing.B) string {
 // BenchmarkStorage is what an account, a profile and a grant take in the database, with
 // all indexes, and each of the events that tell of them for 400 days.
 func BenchmarkStorage(b *testing.B) {
+	if *sizeProfiles == 0 {
+		b.Skip("-size.profiles says how many")
+	}
 	for _, dialect := range []sqldb.Dialect{sqldb.SQLite, sqldb.Postgres} {
 		b.Run(dialect.String(), func(b *testing.B) {
-			const profiles, grants = 20_000, 200_000
+			profiles, grants := *sizeProfiles, 10**sizeProfiles
 			t := fill(b, sqldbtest.Config(b, dialect), profiles, profiles, grants)
 			sizes := t.tables(b)
 			sum := func(names ...string) (n float64) {
@@ -274,10 +275,10 @@ func BenchmarkStorage(b *testing.B) {
 				}
 				return n
 			}
-			b.ReportMetric(sum("accounts")/profiles, "B/account")
-			b.ReportMetric(sum("profiles", "return_urls", "origins", "secrets", "developers", "members")/profiles, "B/profile")
-			b.ReportMetric(sum("grants", "consents")/grants, "B/grant")
-			b.ReportMetric(sum("events")/(grants+profiles), "B/event")
+			b.ReportMetric(sum("accounts")/float64(profiles), "B/account")
+			b.ReportMetric(sum("profiles", "return_urls", "origins", "secrets", "developers", "members")/float64(profiles), "B/profile")
+			b.ReportMetric(sum("grants", "consents")/float64(grants), "B/grant")
+			b.ReportMetric(sum("events")/float64(grants+profiles), "B/event")
 		})
 	}
 }
