@@ -212,23 +212,32 @@ func compare(b *testing.B, floor *process, few, cached, all *crowd) {
 	least := map[string][3]time.Duration{}
 	least0 := time.Duration(1 << 62)
 	request := post(floor.base, few.credentials(0))
-	for range 3 {
-		nobody := &crowd{town: &town{process: floor}, client: few.client}
-		least0 = min(least0, nobody.cost(b, func() error { _, err := nobody.ask(request()); return err }, *sizeRequests))
+	measure := func(i int, c *crowd) {
 		for _, op := range operations {
+			if op.name == "rotating refresh" && c == all {
+				continue
+			}
 			costs := least[op.name]
-			for i, c := range []*crowd{few, cached, all} {
-				if op.name == "rotating refresh" && c == all {
-					continue
-				}
-				took := c.cost(b, op.of(c), *sizeRequests/op.part)
-				if costs[i] == 0 || took < costs[i] {
-					costs[i] = took
-				}
+			if took := c.cost(b, op.of(c), *sizeRequests/op.part); costs[i] == 0 || took < costs[i] {
+				costs[i] = took
 			}
 			least[op.name] = costs
 		}
 	}
+	for _, c := range []*crowd{few, cached} { // until everything that they draw from is in memory
+		for _, do := range []func() error{c.refresh, c.userInfo} {
+			if err := c.do(5*c.grants, do); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	for range 3 {
+		nobody := &crowd{town: &town{process: floor}, client: few.client}
+		least0 = min(least0, nobody.cost(b, func() error { _, err := nobody.ask(request()); return err }, *sizeRequests))
+		measure(0, few)
+		measure(1, cached)
+	}
+	measure(2, all) // last: it drives what the others draw from out of the cache
 	say("floor %v", least0)
 	for _, op := range operations {
 		c := least[op.name]
