@@ -74,7 +74,7 @@ var may = map[string][]string{
 	"slate/store/storetest":    {"internal/sqldb"},
 	"internal/sim":             everything,
 	"internal/crashtest":       everything,
-	"internal/hatest":          {},
+	"internal/hatest":          everything,
 	"bench":                    {},
 	"e2e":                      {},
 }
@@ -92,7 +92,7 @@ var everything = []string{"*"}
 var pure = []string{"internal/oidc", "internal/oauth", "internal/registry", "internal/authz", "internal/account", "internal/audit"}
 
 // testSupport is never imported by the program.
-var testSupport = []string{"internal/sim", "internal/faultdb", "internal/sqldb/sqldbtest", "internal/store/storetest", "slate/store/storetest", "internal/crashtest"}
+var testSupport = []string{"internal/sim", "internal/faultdb", "internal/sqldb/sqldbtest", "internal/store/storetest", "slate/store/storetest", "internal/crashtest", "internal/hatest"}
 
 type listed struct {
 	ImportPath string

@@ -3,6 +3,7 @@ package hatest
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -25,6 +26,7 @@ import (
 	"gatelodge/internal/registry"
 	"gatelodge/internal/server"
 	"gatelodge/internal/sqldb"
+	_ "gatelodge/internal/sqldb/sqldbtest" // the driver named pgx
 	"gatelodge/internal/store"
 )
 
@@ -70,11 +72,12 @@ func newPlace(t *testing.T, c *cluster, servers int) *place {
 	// A standby that has not heard of the database yet ends the search for the primary.
 	c.await("the database on every node", 30*time.Second, func() bool {
 		return !slices.ContainsFunc(c.nodes, func(n *node) bool {
-			db, err := sqldb.Open(t.Context(), sqldb.Config{URL: n.url("gatelodge")})
+			db, err := sql.Open("pgx", n.url("gatelodge")) // sqldb would refuse a standby
 			if err != nil {
 				return true
 			}
-			return db.Close() != nil
+			defer db.Close()
+			return db.PingContext(t.Context()) != nil
 		})
 	})
 	ring, err := keyring.Create(p.keyFile)
