@@ -155,7 +155,7 @@ func (s *Slate) build(ctx context.Context, c Config) error {
 	}
 	kit := pages.Kit
 	s.api, err = api.New(api.Options{
-		Store: s.Store, Library: s.Library, Guard: s.guard, Kit: kit, URL: c.URL, Scope: c.Scope, Rate: c.Rate, Log: c.Logger, Now: c.Now,
+		Store: s.Store, Library: s.Library, Guard: s.guard, Kit: kit, Bar: pages.Bar, URL: c.URL, Scope: c.Scope, Rate: c.Rate, Log: c.Logger, Now: c.Now,
 	})
 	if err != nil {
 		return err

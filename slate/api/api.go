@@ -21,6 +21,8 @@ type Options struct {
 	Library *reports.Library
 	Guard   *guard.Guard
 	Kit     *web.Kit
+	// Bar is what the top of the API's page shows to whoever asks for it; nil for nothing.
+	Bar func(http.ResponseWriter, *http.Request) (any, error)
 	// URL is the public base URL, without a slash at its end.
 	URL string
 	// Scope is what a token has to have.
@@ -45,7 +47,7 @@ func New(o Options) (*API, error) {
 	if o.Rate == (Rate{}) {
 		o.Rate = DefaultRate
 	}
-	d, err := newDocs(o.Kit, o.URL)
+	d, err := newDocs(o)
 	if err != nil {
 		return nil, err
 	}

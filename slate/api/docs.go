@@ -25,21 +25,22 @@ var pageFiles embed.FS
 type docs struct {
 	pages *web.Pages
 	page  docsPage
+	bar   func(http.ResponseWriter, *http.Request) (any, error)
 }
 
-func newDocs(kit *web.Kit, url string) (*docs, error) {
+func newDocs(o Options) (*docs, error) {
 	var d openAPI
 	if err := json.Unmarshal(document, &d); err != nil {
 		return nil, fmt.Errorf("api: openapi.json: %w", err)
 	}
-	pages, err := kit.Pages(pageFiles)
+	pages, err := o.Kit.Pages(pageFiles)
 	if err != nil {
 		return nil, err
 	}
 	if err := pages.Need("docs"); err != nil {
 		return nil, err
 	}
-	return &docs{pages, d.page(url + Base)}, nil
+	return &docs{pages, d.page(o.URL + Base), o.Bar}, nil
 }
 
 func (d *docs) serveDocument(w http.ResponseWriter, r *http.Request) error {
@@ -50,7 +51,14 @@ func (d *docs) serveDocument(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *docs) servePage(w http.ResponseWriter, r *http.Request) error {
-	return d.pages.Render(w, r, http.StatusOK, "docs", web.Page{Title: d.page.Title, Data: d.page})
+	page := web.Page{Title: d.page.Title, Data: d.page}
+	if d.bar != nil {
+		var err error
+		if page.Bar, err = d.bar(w, r); err != nil {
+			return err
+		}
+	}
+	return d.pages.Render(w, r, http.StatusOK, "docs", page)
 }
 
 // openAPI is what the page shows of the document.
