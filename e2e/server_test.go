@@ -103,13 +103,15 @@ func keyFile(t *testing.T) string {
 // run runs a command of the program beside the server, on the same database.
 func (s *server) run(t *testing.T, args ...string) map[string]any {
 	t.Helper()
-	return command(t, shared.binary, append(args, "--data", filepath.Dir(s.database.Path))...)
+	return command(t, "", shared.binary, append(args, "--data", filepath.Dir(s.database.Path))...)
 }
 
-// command runs a command of a program, and gives the record that it prints.
-func command(t *testing.T, program string, args ...string) map[string]any {
+// command runs a command of a program that reads input, and gives the record that it
+// prints.
+func command(t *testing.T, input, program string, args ...string) map[string]any {
 	t.Helper()
 	cmd := exec.Command(program, append(args, "--json")...)
+	cmd.Stdin = strings.NewReader(input)
 	out, err := cmd.Output()
 	if err != nil {
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {

@@ -21,7 +21,7 @@ type slate struct {
 }
 
 // operator is who owns Slate's own security profile.
-var operator = person{"Olga Operator", "olga@slate.example", ""}
+var operator = person{"Olga Operator", "olga@slate.example", "a clapperboard that nobody claps"}
 
 // scope is what applications ask for to read reports.
 const scope = "slate:reporting"
@@ -31,7 +31,8 @@ func serveSlate(t *testing.T, s *server) *slate {
 	t.Helper()
 	port := freePort(t)
 	p := &slate{url: "http://localhost:" + port, data: t.TempDir()}
-	s.run(t, "user", "create", "--email", operator.email, "--name", operator.name, "--developer", "--company", "Slate")
+	command(t, operator.password, shared.binary, "user", "create", "--email", operator.email, "--name", operator.name, "--developer", "--company", "Slate",
+		"--password-stdin", "--data", filepath.Dir(s.database.Path))
 	made := s.run(t, "profile", "create", "--owner", operator.email, "--name", "Slate", "--description", "The partner portal.",
 		"--privacy-url", p.url+"/help", "--return-url", p.url+"/signed-in")
 	id, secret := fmt.Sprint(made["client_id"]), fmt.Sprint(made["client_secret"])
@@ -68,7 +69,7 @@ func freePort(t *testing.T) string {
 // run runs a command of Slate's beside the server.
 func (p *slate) run(t *testing.T, args ...string) map[string]any {
 	t.Helper()
-	return command(t, shared.slate, append(args, "--data", p.data)...)
+	return command(t, "", shared.slate, append(args, "--data", p.data)...)
 }
 
 // put puts a file into the folder that Slate watches.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"archive/zip"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 
 	"gatelodge/internal/sqldb"
@@ -35,7 +37,6 @@ const (
 	alphaWeekly = "1001/channels/Alpha Stories (US)/Subscription Weekly/"
 	firstWeek   = alphaWeekly + "2030-01-07_2030-01-13"
 	secondWeek  = alphaWeekly + "2030-01-14_2030-01-20"
-	sync        = "sync"
 )
 
 // TestStory is what the credentials are for: a developer makes the profile, a partner
@@ -115,24 +116,22 @@ func (d *story) addApplication() {
 	d.t.Helper()
 	d.mia.press("Add Application")
 	d.mia.fill("Client ID", d.app.clientID)
-	d.mia.find([]string{"checkbox"}, "Reporting") // a link has this name too
 	d.mia.clickCheckbox("Reporting")
 	d.mia.sees("Is this the right application?", downloader.name, "by "+ada.name) // while it is filled in
 	d.mia.press("Add application")
 	d.mia.sees("The application was added", downloader.name, "by "+ada.name, "New")
 }
 
-// clickCheckbox ticks a box, or takes the tick away.
+// clickCheckbox ticks a box, or takes the tick away; a link may have the same name.
 func (p *page) clickCheckbox(name string) {
 	p.t.Helper()
 	ctx, cancel := p.limited()
 	defer cancel()
-	_, err := p.clicking(p.find([]string{"checkbox"}, name))(ctx, nil)
-	p.must(err)
+	p.must(chromedp.Do(ctx, p.clicking(p.find([]string{"checkbox"}, name))))
 }
 
 func (d *story) login() {
-	d.c.run(1, []string{sync}, "nobody is logged in: run report-downloader login")
+	d.c.run(1, []string{"sync"}, "nobody is logged in: run report-downloader login")
 	login := d.c.begin("login", "--no-browser")
 	_, address := login.shows()
 	d.user.open(address)
@@ -147,17 +146,17 @@ func (d *story) login() {
 
 func (d *story) download() {
 	d.published(3)
-	d.c.run(0, []string{sync}, "3 fetched, 3 here in all.")
+	d.c.run(0, []string{"sync"}, "3 fetched, 3 here in all.")
 	want := []string{firstWeek + ".zip", secondWeek + ".zip"}
 	if diff := cmp.Diff(want, d.c.reports()[:2]); diff != "" {
 		d.t.Errorf("the files (-want +got):\n%s", diff)
 	}
-	d.c.run(0, []string{sync}, "0 fetched, 3 here in all.")
+	d.c.run(0, []string{"sync"}, "0 fetched, 3 here in all.")
 
 	corrected := "Date,Subscriptions,Minutes Streamed\n1/7/2030,99,340\n"
 	d.p.put(d.t, firstWeek+".csv", corrected)
 	d.published(1)
-	d.c.run(0, []string{sync}, "1 fetched, 3 here in all.")
+	d.c.run(0, []string{"sync"}, "1 fetched, 3 here in all.")
 	if got := csvIn(d.t, filepath.Join(d.c.env["TO"], firstWeek+".zip")); got != corrected {
 		d.t.Errorf("the corrected report says %q", got)
 	}
@@ -167,12 +166,22 @@ func (d *story) download() {
 func (d *story) published(want int) {
 	d.t.Helper()
 	for deadline := time.Now().Add(2 * patience); ; time.Sleep(200 * time.Millisecond) {
-		out := d.c.run(0, []string{"status"})
-		if fresh := strings.Count(out, " new\n") - strings.Count(out, " 0 new\n"); fresh > 0 && sumOf(out) == want {
+		out := d.c.run(0, []string{"status", "--json"})
+		fresh := 0
+		for lines := json.NewDecoder(strings.NewReader(out)); ; {
+			var line struct{ New int }
+			if err := lines.Decode(&line); err == io.EOF {
+				break
+			} else if err != nil {
+				d.t.Fatalf("status --json: %v: %s", err, out)
+			}
+			fresh += line.New
+		}
+		if fresh == want {
 			return
 		}
 		if time.Now().After(deadline) {
-			d.t.Fatalf("not published: %s", out)
+			d.t.Fatalf("%d reports are new, want %d: %s", fresh, want, out)
 		}
 	}
 }
@@ -186,24 +195,24 @@ func (d *story) withdrawPermission() {
 		d.mia.sees("Saved")
 	}
 	change()
-	d.c.run(1, []string{sync}, "Slate says: The user has the permission Reports: View Only in none of their accounts.")
+	d.c.run(1, []string{"sync"}, "Slate says: The user has the permission Reports: View Only in none of their accounts.")
 	change()
-	d.c.run(0, []string{sync}, "0 fetched, 3 here in all.")
+	d.c.run(0, []string{"sync"}, "0 fetched, 3 here in all.")
 }
 
 func (d *story) removeFromSafelist() {
 	d.mia.open(d.p.url + "/accounts/1001/applications")
 	d.mia.press("Remove " + downloader.name)
 	d.mia.sees("The application was removed")
-	d.c.run(1, []string{sync}, "Slate says: The application is let in to none of the accounts", "under Account settings > Applications")
+	d.c.run(1, []string{"sync"}, "Slate says: The application is let in to none of the accounts", "under Account settings > Applications")
 	d.addApplication()
-	d.c.run(0, []string{sync})
+	d.c.run(0, []string{"sync"})
 }
 
 func (d *story) removeConsent() {
 	d.user.open("/account/applications")
 	d.user.press("Remove", downloader.name)
-	d.c.run(1, []string{sync}, "its user took it back: run report-downloader login")
+	d.c.run(1, []string{"sync"}, "its user took it back: run report-downloader login")
 	if got := d.c.reports(); len(got) != 3 {
 		d.t.Errorf("the reports that were here: %v", got)
 	}
@@ -220,13 +229,15 @@ func (d *story) loginByCode() {
 		d.t.Fatal(err)
 	}
 	login.succeeds("Logged in.")
-	d.c.run(0, []string{sync})
+	d.c.run(0, []string{"sync"})
 }
 
 // loginByDevice enters the code that the program shows, in the browser.
 func (d *story) loginByDevice() {
-	d.c.run(0, []string{"logout"}, "Logged out.")
-	d.c.run(1, []string{sync}, "nobody is logged in")
+	if err := os.Remove(d.c.env["TOKENS"]); err != nil {
+		d.t.Fatal(err)
+	}
+	d.c.run(1, []string{"sync"}, "nobody is logged in")
 	login := d.c.begin("login", "--device")
 	lead, code := login.shows()
 	if !strings.Contains(lead, d.s.issuer+"/device") {
@@ -238,7 +249,7 @@ func (d *story) loginByDevice() {
 	d.user.press("Allow")
 	d.user.sees("You can go back to your device")
 	login.succeeds("Logged in.")
-	d.c.run(0, []string{sync}, "0 fetched, 3 here in all.")
+	d.c.run(0, []string{"sync"}, "0 fetched, 3 here in all.")
 }
 
 // csvIn is the first report in an archive.

@@ -182,9 +182,9 @@ func TestAccessTokenRenewed(t *testing.T) {
 				}
 				w.account("Alpha Pictures")
 				w.login()
-				for range 3 {
+				for range 2 {
 					before := tokenOf(t, w)
-					time.Sleep(2 * time.Hour)
+					time.Sleep(61 * time.Minute)
 					w.must("sync")
 					after := tokenOf(t, w)
 					if after.AccessToken == before.AccessToken || !after.Valid() {
