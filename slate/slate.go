@@ -162,10 +162,10 @@ func (s *Slate) build(ctx context.Context, c Config) error {
 	}
 	mux := http.NewServeMux()
 	s.api.Routes(mux)
-	mux.Handle("GET "+reports.DownloadPath, kit.API(func(w http.ResponseWriter, r *http.Request) error {
+	mux.Handle(reports.DownloadPath, kit.API(api.Readable(func(w http.ResponseWriter, r *http.Request) error {
 		s.Library.ServeHTTP(w, r)
 		return nil
-	}))
+	})))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	pages.Routes(mux)

@@ -23,9 +23,10 @@ var pageFiles embed.FS
 // docs tell what the API answers: to programs as an OpenAPI document, to people as a
 // page made from it.
 type docs struct {
-	pages *web.Pages
-	page  docsPage
-	bar   func(http.ResponseWriter, *http.Request) (any, error)
+	pages    *web.Pages
+	page     docsPage
+	document []byte
+	bar      func(http.ResponseWriter, *http.Request) (any, error)
 }
 
 func newDocs(o Options) (*docs, error) {
@@ -40,14 +41,14 @@ func newDocs(o Options) (*docs, error) {
 	if err := pages.Need("docs"); err != nil {
 		return nil, err
 	}
-	return &docs{pages, d.page(o.URL + Base), o.Bar}, nil
+	// Some clients cannot go by a server's path alone.
+	here := bytes.Replace(document, []byte(`"url": "`+Base+`"`), []byte(`"url": "`+o.URL+Base+`"`), 1)
+	return &docs{pages, d.page(o.URL + Base), here, o.Bar}, nil
 }
 
 func (d *docs) serveDocument(w http.ResponseWriter, r *http.Request) error {
-	// It is the same for everybody, and tools in browsers read it.
-	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Cache-Control", "public, no-cache")
-	return sendCurrent(w, r, document)
+	return sendCurrent(w, r, d.document)
 }
 
 func (d *docs) servePage(w http.ResponseWriter, r *http.Request) error {
