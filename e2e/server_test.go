@@ -38,18 +38,28 @@ func serve(t *testing.T, dialect sqldb.Dialect, args ...string) *server {
 		s.database = sqldbtest.Config(t, sqldb.Postgres)
 		args = append(args, "--database", s.database.URL, "--key-file", keyFile(t))
 	}
+	cmd := s.start(t, args)
+	t.Cleanup(func() { s.stop(t, cmd) })
+	return s
+}
+
+// start runs the program and waits until it serves.
+func (s *server) start(t *testing.T, args []string) *exec.Cmd {
+	t.Helper()
 	var printed struct{ Issuer, Console, Account, Help string }
-	start(t, s.log, &printed, shared.binary, args...)
+	cmd := start(t, s.log, &printed, shared.binary, args...)
 	if printed.Console != printed.Issuer+"/console" || printed.Account != printed.Issuer+"/account" || printed.Help != printed.Issuer+"/help" {
 		t.Fatalf("serve printed %+v", printed)
 	}
 	s.issuer = printed.Issuer
-	return s
+	return cmd
 }
 
-// start starts a program that serves, and reads the record that it prints then. At the
-// end of the test it is stopped.
-func start(t *testing.T, log *lockedBuffer, printed any, program string, args ...string) {
+func (s *server) stop(t *testing.T, cmd *exec.Cmd) { stop(t, s.log, cmd) }
+
+// start starts a program that serves, and reads the record that it prints then. The
+// caller stops it.
+func start(t *testing.T, log *lockedBuffer, printed any, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Stderr = log
@@ -60,7 +70,6 @@ func start(t *testing.T, log *lockedBuffer, printed any, program string, args ..
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { stop(t, log, cmd) })
 	line := make(chan []byte, 1)
 	go func() {
 		first, _ := bufio.NewReader(out).ReadBytes('\n')
@@ -69,11 +78,14 @@ func start(t *testing.T, log *lockedBuffer, printed any, program string, args ..
 	select {
 	case first := <-line:
 		if err := json.Unmarshal(first, printed); err != nil {
+			_ = cmd.Process.Kill()
 			t.Fatalf("%s printed %q (%v), and on standard error:\n%s", program, first, err, log)
 		}
 	case <-time.After(20 * time.Second):
+		_ = cmd.Process.Kill()
 		t.Fatalf("%s printed nothing, and on standard error:\n%s", program, log)
 	}
+	return cmd
 }
 
 func stop(t *testing.T, log *lockedBuffer, cmd *exec.Cmd) {

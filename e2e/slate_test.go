@@ -43,8 +43,10 @@ func serveSlate(t *testing.T, s *server) *slate {
 		t.Fatal(err)
 	}
 	var printed struct{ URL string }
-	start(t, &lockedBuffer{}, &printed, shared.slate, "serve", "--json", "--data", p.data, "--listen", "127.0.0.1:"+port,
+	log := &lockedBuffer{}
+	cmd := start(t, log, &printed, shared.slate, "serve", "--json", "--data", p.data, "--listen", "127.0.0.1:"+port,
 		"--gatelodge", s.issuer, "--client-id", id, "--client-secret-file", secretFile, "--contact", "help@slate.example")
+	t.Cleanup(func() { stop(t, log, cmd) })
 	if printed.URL != p.url {
 		t.Fatalf("Slate is at %s, want %s", printed.URL, p.url)
 	}
