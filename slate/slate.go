@@ -162,17 +162,17 @@ func (s *Slate) build(ctx context.Context, c Config) error {
 	}
 	kit := pages.Kit
 	s.api, err = api.New(api.Options{
-		Store: s.Store, Library: s.Library, Guard: s.guard, Kit: kit, URL: c.URL, Scope: c.Scope, Rate: c.Rate, Log: c.Logger, Now: c.Now,
+		Store: s.Store, Library: s.Library, Guard: s.guard, Kit: kit, Bar: pages.Bar, URL: c.URL, Scope: c.Scope, Rate: c.Rate, Log: c.Logger, Now: c.Now,
 	})
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
 	s.api.Routes(mux)
-	mux.Handle(reports.DownloadPath, kit.API(func(w http.ResponseWriter, r *http.Request) error {
+	mux.Handle(reports.DownloadPath, kit.API(api.Readable(func(w http.ResponseWriter, r *http.Request) error {
 		s.Library.ServeHTTP(w, r)
 		return nil
-	}))
+	})))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	pages.Routes(mux)

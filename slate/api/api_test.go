@@ -546,13 +546,27 @@ func TestDocument(t *testing.T) {
 		if got := c.ask(http.MethodOptions, path); got.Status != http.StatusNoContent || got.Header.Get("Allow") != "GET, HEAD, OPTIONS" {
 			t.Errorf("OPTIONS %s: %v", path, got)
 		}
+		if got := c.get(path + "/?limit=2"); got.Status != http.StatusTemporaryRedirect || got.Header.Get("Location") != api.Base+path+"?limit=2" {
+			t.Errorf("%s/: %v", path, got)
+		}
 	}
-	for _, path := range []string{"", "/", "/accounts/", "/account", "/accounts/1001/channels/x", "/accounts/1001/channels/x/reports", "/accounts/1001//reportTypes/x/reports/y"} {
+	for _, path := range []string{"", "/", "/account", "/accounts/1001/channels/x", "/accounts/1001/channels/x/reports", "/accounts/1001//reportTypes/x/reports/y"} {
 		if got := c.get(path); got.Status != http.StatusNotFound && got.Status != http.StatusTemporaryRedirect {
 			t.Errorf("%s: %v", path, got)
 		}
 	}
+	// A page of any origin may call with its user's token.
+	asked := w.send(http.MethodOptions, slateURL+api.Base+"/accounts", "Origin", "https://app.example", "Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "authorization")
+	if asked.Header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(asked.Header.Get("Access-Control-Allow-Headers"), "Authorization") {
+		t.Errorf("preflight: %v", asked.Header)
+	}
+	if got := c.get("/accounts", "Origin", "https://app.example"); got.Header.Get("Access-Control-Allow-Origin") != "*" || got.Header.Get("Access-Control-Allow-Credentials") != "" {
+		t.Errorf("another origin: %v", got.Header)
+	}
 	served := w.send(http.MethodGet, slateURL+api.Base+"/openapi.json")
+	if !strings.Contains(served.Body, `"url": "`+slateURL+api.Base+`"`) {
+		t.Error("the document does not say where the server is")
+	}
 	if served.Status != http.StatusOK || served.Header.Get("Content-Type") != "application/json" || !json.Valid([]byte(served.Body)) {
 		t.Errorf("the document: %v", served)
 	}

@@ -305,7 +305,7 @@ func TestForms(t *testing.T) {
 		}
 	}
 	// What is added is what was shown.
-	page = ann.Open(path(alpha, "applications", "new")).Press("Add application", "Client ID", w.app.ID, "Reporting", "yes")
+	page = ann.Open(path(alpha, "applications", "new")).Press("Look up", "Client ID", w.app.ID, "Reporting", "yes")
 	other := w.NewApplication()
 	page = page.Press("Add application", "Client ID", other.ID)
 	wantText(t, "another one than was shown", page, http.StatusOK, "Is this the right application?")
@@ -539,7 +539,7 @@ func TestFacts(t *testing.T) {
 		"a picture abroad": {200, `{"client_id":"` + id + `","client_name":"Downloader","logo_uri":"https://evil.example/x.png","policy_uri":"javascript:alert(1)"}`, 200, "Downloader"},
 	} {
 		status, body = tc.status, tc.body
-		page := ann.Open(path(alpha, "applications", "new")).Press("Add application", "Client ID", id, "Reporting", "yes")
+		page := ann.Open(path(alpha, "applications", "new")).Press("Look up", "Client ID", id)
 		wantText(t, name, page, tc.want, tc.says)
 		for _, bad := range []string{"evil.example", "javascript:"} {
 			if strings.Contains(page.Body, bad) || strings.Contains(page.Header.Get("Content-Security-Policy"), bad) {
