@@ -17,12 +17,8 @@ import (
 	"gatelodge/internal/store"
 )
 
-const (
-	// Bound is how old an answer from memory can be at most.
-	Bound = time.Second
-	// pollEvery is how often the feed is read.
-	pollEvery = 200 * time.Millisecond
-)
+// Bound is how old an answer from memory can be at most.
+const Bound = time.Second
 
 // Limits of the number of entries. A profile with its URLs is about 2 KiB, the
 // others about 300 bytes.
@@ -62,6 +58,8 @@ type View struct {
 	signing atomic.Pointer[signingKeys]
 	// trustedSince is when the last good poll began, in nanoseconds after origin.
 	trustedSince atomic.Int64
+	clockAhead   atomic.Int64 // of the database's clock, in nanoseconds
+	hears        atomic.Bool  // notifications come
 
 	making sync.Mutex // one signing key is made at a time
 
@@ -101,44 +99,21 @@ func New(ctx context.Context, s *store.Store, issuer string, log *slog.Logger) (
 	return v, v.poll(ctx)
 }
 
-// Run follows the feed and flushes what was gathered until ctx ends. It flushes
-// once more before it returns.
-func (v *View) Run(ctx context.Context) {
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
-	var wg sync.WaitGroup
-	wg.Go(func() { v.flushUntil(ctx) })
-	defer wg.Wait()
-	down := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-poll.C:
-		}
-		pollCtx, cancel := context.WithTimeout(ctx, Bound)
-		err := v.poll(pollCtx)
-		cancel()
-		switch {
-		case err == nil && down:
-			down = false
-			v.log.Info("feed of changes is followed again")
-		case err != nil && !down && ctx.Err() == nil:
-			down = true
-			v.log.Warn("feed of changes cannot be followed: reading through to the database", "error", err)
-		}
-	}
-}
-
 // poll reads the feed once.
 func (v *View) poll(ctx context.Context) error {
 	began := time.Since(v.origin)
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	feed, err := v.store.Changes(ctx, v.cursor)
+	after := v.cursor
+	v.mu.Unlock()
+	feed, ahead, err := v.store.WatchChanges(ctx, after, pollWithin)
 	if err != nil {
 		return err
 	}
+	v.clockAhead.Store(int64(ahead))
+	ctx, cancel := context.WithTimeout(ctx, Bound) // for keys, which are read by way of the others' connections
+	defer cancel()
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	if feed.Reload {
 		if feed.Next.Number < v.cursor.Number {
 			v.reset(store.Cursor{}) // put back to an older state: numbers come again
