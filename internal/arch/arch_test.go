@@ -71,6 +71,7 @@ var may = map[string][]string{
 	"internal/store/storetest": {"internal/store", "internal/sqldb", "internal/sqldb/sqldbtest", "internal/faultdb", "internal/keyring", "internal/account", "internal/audit", "internal/registry"},
 	"internal/sim":             everything,
 	"internal/crashtest":       everything,
+	"internal/replicatest":     everything,
 	"bench":                    {},
 	"e2e":                      {},
 }
@@ -88,7 +89,7 @@ var everything = []string{"*"}
 var pure = []string{"internal/oidc", "internal/oauth", "internal/registry", "internal/authz", "internal/account", "internal/audit"}
 
 // testSupport is never imported by the program.
-var testSupport = []string{"internal/sim", "internal/faultdb", "internal/sqldb/sqldbtest", "internal/store/storetest", "internal/crashtest"}
+var testSupport = []string{"internal/sim", "internal/faultdb", "internal/sqldb/sqldbtest", "internal/store/storetest", "internal/crashtest", "internal/replicatest"}
 
 type listed struct {
 	ImportPath string
