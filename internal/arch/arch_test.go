@@ -41,7 +41,7 @@ var may = map[string][]string{
 	"internal/fetch":   {"internal/signing"},
 	"internal/oidc":    {"internal/oauth"},
 	"internal/store":   {"internal/sqldb", "internal/keyring", "internal/audit", "internal/account", "internal/authz", "internal/oauth", "internal/registry"},
-	"internal/live":    {"internal/signing", "internal/store", "internal/seal", "internal/audit", "internal/account", "internal/authz", "internal/registry"},
+	"internal/live":    {"internal/oauth", "internal/signing", "internal/store", "internal/seal", "internal/audit", "internal/account", "internal/authz", "internal/registry"},
 	// HTTP.
 	"internal/web":      {},
 	"internal/sdk":      {},

@@ -11,6 +11,7 @@ import (
 
 	"gatelodge/internal/account"
 	"gatelodge/internal/authz"
+	"gatelodge/internal/oauth"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/seal"
 	"gatelodge/internal/signing"
@@ -316,6 +317,22 @@ func (v *View) HasOrigin(ctx context.Context, origin string) (bool, error) {
 // Grant reads a grant by id, or answers store.ErrNotFound.
 func (v *View) Grant(ctx context.Context, id int64) (*authz.Grant, error) {
 	return lookup(ctx, v, v.grants, id, v.store.GrantSnapshot)
+}
+
+// GrantOf reads the grant of a code or token that was issued at a time with some scopes.
+// Where the view's grant lacks one of these, it may have been allowed on another server
+// a moment ago: then the database is asked.
+func (v *View) GrantOf(ctx context.Context, id int64, scopes oauth.ScopeSet, issued, now time.Time) (*authz.Grant, error) {
+	g, err := v.Grant(ctx, id)
+	if err != nil || g.Scopes.ContainsAll(scopes) || now.Sub(issued) > Bound+authz.ClockSkew {
+		return g, err
+	}
+	fresh, at, err := v.store.GrantSnapshot(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	v.grants.put(id, &fresh, at)
+	return &fresh, nil
 }
 
 // GrantFor reads the grant of an account to a profile, or answers

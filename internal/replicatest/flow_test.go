@@ -150,9 +150,28 @@ func TestAnyReplica(t *testing.T) {
 			}
 		}
 	})
+	run("consent to more", func(t *testing.T) {
+		// The exchange comes at once, at a replica that knows the grant as it was.
+		for range 5 {
+			app := f.NewApplication()
+			less := good(t, "first", app.Redeem(sim.Standard, user.Code(app, sim.Standard, "scope", "openid profile")))
+			for range 2 * len(f.replicas) {
+				good(t, "userinfo", f.Get("/oauth2/userinfo", "Authorization", "Bearer "+less.Text("access_token")))
+			}
+			more := good(t, "second", app.Redeem(sim.Standard, user.Code(app, sim.Standard, "scope", "openid profile email")))
+			if scope := more.Text("scope"); !strings.Contains(scope, "email") {
+				t.Errorf("the exchange gave %q", scope)
+			}
+			for range len(f.replicas) {
+				if got := f.Get("/oauth2/userinfo", "Authorization", "Bearer "+more.Text("access_token")); got.Text("email") != user.Email {
+					t.Errorf("userinfo, at once: %v", got)
+				}
+			}
+		}
+	})
 	run("the console's own run", func(t *testing.T) {
 		developer := f.Developer("Grace Hopper")
-		app := developer.NewApplication()
+		app := developer.NewApplication("https://app.example.com/return")
 		page := developer.Open(app.Profile.Application.ConsolePath() + "/run").Press("Run the flow")
 		if page.Has("Allow") {
 			page = page.Press("Allow")
