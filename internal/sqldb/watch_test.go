@@ -140,14 +140,19 @@ func TestPrimaryOnly(t *testing.T) {
 		t.Error(err)
 	}
 	db := shadowed(t)
+	standby := func(is string) {
+		t.Helper()
+		exec(t, db, `CREATE OR REPLACE FUNCTION pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT `+is+`'`)
+	}
+	standby("false")
 	if _, err := watch(t, db); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, db, `CREATE FUNCTION pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'`)
+	standby("true")
 	if _, err := watch(t, db); !errors.Is(err, sqldb.ErrReadOnly) {
 		t.Errorf("a server that is a standby by now: %v", err)
 	}
-	exec(t, db, `DROP FUNCTION pg_is_in_recovery()`)
+	standby("false")
 	if _, err := watch(t, db); err != nil {
 		t.Errorf("the primary again: %v", err)
 	}
