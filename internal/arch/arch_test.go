@@ -43,7 +43,7 @@ var may = map[string][]string{
 	"internal/oidc":    {"internal/oauth"},
 	"internal/region":  {"internal/account"},
 	"internal/store":   {"internal/sqldb", "internal/keyring", "internal/audit", "internal/account", "internal/authz", "internal/oauth", "internal/registry"},
-	"internal/live":    {"internal/signing", "internal/store", "internal/seal", "internal/audit", "internal/account", "internal/authz", "internal/registry"},
+	"internal/live":    {"internal/oauth", "internal/signing", "internal/store", "internal/seal", "internal/audit", "internal/account", "internal/authz", "internal/registry"},
 	// HTTP.
 	"internal/web":      {},
 	"internal/sdk":      {},
@@ -75,6 +75,7 @@ var may = map[string][]string{
 	"internal/sim":             everything,
 	"internal/crashtest":       everything,
 	"internal/hatest":          everything,
+	"internal/replicatest":     everything,
 	"bench":                    {},
 	"e2e":                      {},
 }
@@ -92,7 +93,7 @@ var everything = []string{"*"}
 var pure = []string{"internal/oidc", "internal/oauth", "internal/registry", "internal/authz", "internal/account", "internal/audit"}
 
 // testSupport is never imported by the program.
-var testSupport = []string{"internal/sim", "internal/faultdb", "internal/sqldb/sqldbtest", "internal/store/storetest", "slate/store/storetest", "internal/crashtest", "internal/hatest"}
+var testSupport = []string{"internal/sim", "internal/faultdb", "internal/sqldb/sqldbtest", "internal/store/storetest", "slate/store/storetest", "internal/crashtest", "internal/hatest", "internal/replicatest"}
 
 type listed struct {
 	ImportPath string

@@ -11,18 +11,15 @@ import (
 
 	"gatelodge/internal/account"
 	"gatelodge/internal/authz"
+	"gatelodge/internal/oauth"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/seal"
 	"gatelodge/internal/signing"
 	"gatelodge/internal/store"
 )
 
-const (
-	// Bound is how old an answer from memory can be at most.
-	Bound = time.Second
-	// pollEvery is how often the feed is read.
-	pollEvery = 200 * time.Millisecond
-)
+// Bound is how old an answer from memory can be at most.
+const Bound = time.Second
 
 // Limits of the number of entries, where profiles and grants that are larger than
 // usual count for several (weight.go).
@@ -62,6 +59,8 @@ type View struct {
 	signing atomic.Pointer[signingKeys]
 	// trustedSince is when the last good poll began, in nanoseconds after origin.
 	trustedSince atomic.Int64
+	clockAhead   atomic.Int64 // of the database's clock, in nanoseconds
+	hears        atomic.Bool  // notifications come
 
 	making sync.Mutex // one signing key is made at a time
 
@@ -101,44 +100,21 @@ func New(ctx context.Context, s *store.Store, issuer string, log *slog.Logger) (
 	return v, v.poll(ctx)
 }
 
-// Run follows the feed and flushes what was gathered until ctx ends. It flushes
-// once more before it returns.
-func (v *View) Run(ctx context.Context) {
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
-	var wg sync.WaitGroup
-	wg.Go(func() { v.flushUntil(ctx) })
-	defer wg.Wait()
-	down := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-poll.C:
-		}
-		pollCtx, cancel := context.WithTimeout(ctx, Bound)
-		err := v.poll(pollCtx)
-		cancel()
-		switch {
-		case err == nil && down:
-			down = false
-			v.log.Info("feed of changes is followed again")
-		case err != nil && !down && ctx.Err() == nil:
-			down = true
-			v.log.Warn("feed of changes cannot be followed: reading through to the database", "error", err)
-		}
-	}
-}
-
 // poll reads the feed once.
 func (v *View) poll(ctx context.Context) error {
 	began := time.Since(v.origin)
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	feed, err := v.store.Changes(ctx, v.cursor)
+	after := v.cursor
+	v.mu.Unlock()
+	feed, ahead, err := v.store.WatchChanges(ctx, after, pollWithin)
 	if err != nil {
 		return err
 	}
+	v.clockAhead.Store(int64(ahead))
+	ctx, cancel := context.WithTimeout(ctx, Bound) // for keys, which are read by way of the others' connections
+	defer cancel()
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	if feed.Reload {
 		if feed.Next.Number < v.cursor.Number {
 			v.reset(store.Cursor{}) // put back to an older state: numbers come again
@@ -343,6 +319,22 @@ func (v *View) HasOrigin(ctx context.Context, origin string) (bool, error) {
 // Grant reads a grant by id, or answers store.ErrNotFound.
 func (v *View) Grant(ctx context.Context, id int64) (*authz.Grant, error) {
 	return lookup(ctx, v, v.grants, id, v.store.GrantSnapshot)
+}
+
+// GrantOf reads the grant of a code or token that was issued at a time with some scopes.
+// Where the view's grant lacks one of these, it may have been allowed on another server
+// a moment ago: then the database is asked.
+func (v *View) GrantOf(ctx context.Context, id int64, scopes oauth.ScopeSet, issued, now time.Time) (*authz.Grant, error) {
+	g, err := v.Grant(ctx, id)
+	if err != nil || g.Scopes.ContainsAll(scopes) || now.Sub(issued) > Bound+authz.ClockSkew {
+		return g, err
+	}
+	fresh, at, err := v.store.GrantSnapshot(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	v.grants.put(id, &fresh, at)
+	return &fresh, nil
 }
 
 // GrantFor reads the grant of an account to a profile, or answers

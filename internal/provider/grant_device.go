@@ -88,7 +88,7 @@ func (p *Provider) redeemDevice(ctx context.Context, x *exchange) (issue, error)
 		return issue{}, denied("The user pressed Cancel.")
 	}
 	const takenBack = "The user has taken back what was allowed since."
-	grant, err := p.View.Grant(ctx, pair.GrantID)
+	grant, err := p.View.GrantOf(ctx, pair.GrantID, pair.Scopes, x.now, x.now) // allowed since it was asked for, nobody knows when
 	if errors.Is(err, store.ErrNotFound) {
 		return issue{}, denied(takenBack)
 	}

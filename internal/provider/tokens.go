@@ -207,7 +207,7 @@ func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (
 		b.scopes = b.table.Usable(b.profile, b.token.Scopes)
 		return b, nil
 	}
-	if b.grant, err = p.View.Grant(ctx, b.token.GrantID); err != nil {
+	if b.grant, err = p.View.GrantOf(ctx, b.token.GrantID, b.token.Scopes, b.token.IssuedAt, now); err != nil {
 		return gone(err)
 	}
 	if b.grant.ProfileID != b.token.ProfileID || !b.grant.Live(b.token.Family) {

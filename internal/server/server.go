@@ -276,6 +276,9 @@ func (s *Server) Ready(ctx context.Context) error {
 	if trusted, lag := s.View.Trusted(); !trusted {
 		return fmt.Errorf("the feed of changes was last read %v ago", lag.Round(time.Millisecond))
 	}
+	if err := clockError(s.View.ClockAhead()); err != nil {
+		return err
+	}
 	return s.Store.Ping(ctx)
 }
 

@@ -65,8 +65,6 @@ func (p *primaries) admit(timeline uint64) error {
 	}
 }
 
-var errStandby = errors.New("this server is a standby")
-
 func timelineOf(ctx context.Context, conn *pgconn.PgConn) (uint64, error) {
 	results, err := conn.Exec(ctx, whichServer).ReadAll()
 	if err != nil {
@@ -77,7 +75,7 @@ func timelineOf(ctx context.Context, conn *pgconn.PgConn) (uint64, error) {
 	}
 	file := string(results[0].Rows[0][0])
 	if file == "" {
-		return 0, errStandby
+		return 0, ErrReadOnly
 	}
 	timeline, err := strconv.ParseUint(file[:min(8, len(file))], 16, 32)
 	if err != nil {

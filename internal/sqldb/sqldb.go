@@ -91,6 +91,9 @@ type DB struct {
 	pool       *sql.DB
 	statements sync.Map // SQL text → *sql.Stmt on pool; SQLite only
 
+	watch     *sql.DB         // of one connection, for Watch; PostgreSQL only
+	listening *pgx.ConnConfig // makes Listen's connections; PostgreSQL only
+
 	writing driver.Connector // makes connections that may write
 	writer  *writer          // nil on PostgreSQL
 	meter   *meter
@@ -117,9 +120,7 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database address: %w", err)
 	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
-	}
+	harden(config)
 	connector := cfg.wrap(new(primaries).connector(config))
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(postgresConns)
@@ -128,7 +129,9 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), pool.Close())
 	}
-	return &DB{dialect: Postgres, pool: pool, writing: connector, meter: newMeter()}, nil
+	watch := sql.OpenDB(connector)
+	watch.SetMaxOpenConns(1)
+	return &DB{dialect: Postgres, pool: pool, watch: watch, listening: config, writing: connector, meter: newMeter()}, nil
 }
 
 func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
@@ -195,6 +198,9 @@ func sqliteConnector(path string, query url.Values) (driver.Connector, error) {
 // connections.
 func (db *DB) Close() error {
 	err := db.pool.Close()
+	if db.watch != nil {
+		err = errors.Join(err, db.watch.Close())
+	}
 	if db.writer != nil {
 		// The writing connection last: the last one to close empties the -wal file.
 		err = errors.Join(err, db.writer.stop())
