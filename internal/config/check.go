@@ -159,12 +159,31 @@ func (l *loader) database() Secret {
 	if value == "" {
 		return ""
 	}
-	u, err := url.Parse(value)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+	if !isPostgresURL(value) {
 		l.fail("database", "write postgres://user:password@host/database, with special characters of the password percent-encoded, or leave it out for SQLite")
 		return ""
 	}
 	return Secret(value)
+}
+
+// isPostgresURL reports whether value is a URL of PostgreSQL, which may name several
+// hosts, separated by commas, where others have one.
+func isPostgresURL(value string) bool {
+	scheme, rest, _ := strings.Cut(value, "://")
+	if scheme != "postgres" && scheme != "postgresql" {
+		return false
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	hosts := strings.LastIndexByte(rest[:end], '@') + 1
+	for host := range strings.SplitSeq(rest[hosts:end], ",") {
+		if _, err := url.Parse(scheme + "://" + rest[:hosts] + host + rest[end:]); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func (l *loader) trustedProxies() []netip.Prefix {

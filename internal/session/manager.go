@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"gatelodge/internal/account"
 	"gatelodge/internal/audit"
 	"gatelodge/internal/live"
@@ -51,6 +53,8 @@ type Options struct {
 	// SignInPage renders the page on which a person signs in, in place of the
 	// page that was asked for.
 	SignInPage func(http.ResponseWriter, *http.Request, SignIn) error
+	// Metrics, when set, is where sign-ins are counted.
+	Metrics prometheus.Registerer
 }
 
 // SignIn is what the sign-in page needs to bring a person back to where they were.
@@ -67,11 +71,12 @@ type SignIn struct {
 type Manager struct {
 	Options
 	cookie, device string
+	signIns        signInMeter
 }
 
 // New makes a Manager.
 func New(o Options) *Manager {
-	m := &Manager{Options: o, cookie: "gatelodge_session", device: "gatelodge_device"}
+	m := &Manager{Options: o, cookie: "gatelodge_session", device: "gatelodge_device", signIns: newSignInMeter(o.Metrics)}
 	if o.Secure {
 		// The prefix keeps other hosts of the domain from setting it (RFC 6265bis section 4.1.3.2).
 		m.cookie, m.device = "__Host-"+m.cookie, "__Host-"+m.device

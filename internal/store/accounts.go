@@ -306,14 +306,16 @@ func (s *Store) Recovery(ctx context.Context, digest [32]byte, now time.Time) (a
 }
 
 // Recover uses a recovery link up and sets the password. A link works once:
-// everybody but the first gets ErrNotFound. A mailed link confirms the address that
+// everybody but the first gets ErrNotFound. When the outcome of the commit is unknown,
+// the attempt is made again: nobody else can have set this very hash. A mailed link confirms the address that
 // it was sent to, if that still is the account's.
 func (s *Store) Recover(ctx context.Context, digest [32]byte, hash string, by audit.By) (id int64, err error) {
-	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+	err = s.settle(ctx, func(ctx context.Context, t *tx) error {
 		var mailedTo string
 		err := t.QueryRow(ctx, `DELETE FROM recoveries WHERE digest = $1 AND expires_at > $2 RETURNING account_id, mailed_to`, digest[:], micros(by.At)).Scan(&id, &mailedTo)
 		if errors.Is(err, sqldb.ErrNoRows) {
-			return ErrNotFound
+			// id is set when the link was used up by this attempt.
+			return notFound(t.QueryRow(ctx, `SELECT id FROM accounts WHERE id = $1 AND password_hash = $2`, id, hash).Scan(&id))
 		}
 		if err != nil {
 			return err

@@ -111,6 +111,10 @@ func (s *Store) write(ctx context.Context, fn func(ctx context.Context, t *tx) e
 	return err
 }
 
+// IsUnavailable reports whether err says no more than that the database cannot answer
+// now. What is asked again may succeed; whatever else went wrong will go wrong again.
+func IsUnavailable(err error) bool { return sqldb.IsUnavailable(err) }
+
 func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

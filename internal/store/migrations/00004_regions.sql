@@ -1,4 +1,5 @@
 -- +goose Up
+-- oldest program: 3
 -- identities: accounts that have their home in another region, where they are known
 -- as subject by issuer. An account has at most one home, and is one person's there.
 CREATE TABLE identities (
