@@ -24,9 +24,10 @@ type primaries struct {
 // timelineKey is where a connection keeps the timeline that it began in.
 const timelineKey = "gatelodge timeline"
 
-// whichServer is answered by servers in recovery with no name of a file. The name of
-// one begins with the timeline.
-const whichServer = "SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE pg_walfile_name(pg_current_wal_lsn()) END"
+// whichServer is answered by servers that take no writes with no name of a file. The
+// name of one begins with the timeline.
+const whichServer = `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' THEN ''
+	ELSE pg_walfile_name(pg_current_wal_lsn()) END`
 
 // connector makes the connections of config.
 func (p *primaries) connector(config *pgx.ConnConfig) driver.Connector {
