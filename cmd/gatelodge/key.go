@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
+	"runtime"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -136,32 +135,17 @@ func newVersion() *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		out := newPrinter(cmd.OutOrStdout(), *asJSON)
-		version, revision, at := "devel", "unknown", ""
-		if info, ok := debug.ReadBuildInfo(); ok {
-			if v := info.Main.Version; v != "" && v != "(devel)" {
-				version = v
-			}
-			for _, s := range info.Settings {
-				switch s.Key {
-				case "vcs.revision":
-					revision = s.Value
-				case "vcs.time":
-					if t, err := time.Parse(time.RFC3339, s.Value); err == nil {
-						at = stamp(t)
-					}
-				}
-			}
-			out.print("go", "Go", info.GoVersion)
-		}
+		b := readBuild()
 		schema, err := sqldb.Newest(store.Migrations())
 		if err != nil {
 			return err
 		}
-		out.print("version", "Version", version)
+		out.print("go", "Go", runtime.Version())
+		out.print("version", "Version", b.version)
 		out.print("schema", "Schema", schema)
-		out.print("revision", "Revision", revision)
-		if at != "" {
-			out.print("revision_at", "Of", at)
+		out.print("revision", "Revision", b.revision)
+		if b.at != "" {
+			out.print("revision_at", "Of", b.at)
 		}
 		out.end()
 		return nil

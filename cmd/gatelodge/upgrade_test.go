@@ -286,7 +286,7 @@ func buildPrevious(t *testing.T) string {
 		t.Skip("builds another program")
 	}
 	commit := previousCommit(t)
-	previous.once.Do(func() { previous.binary, previous.err = build(commit) })
+	previous.once.Do(func() { previous.binary, previous.err = buildCommit(commit) })
 	if previous.err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("commit %.10s: %v", commit, previous.err)
@@ -371,8 +371,8 @@ var previous struct {
 	err    error
 }
 
-// build builds the program of a commit in a folder that goes when all tests are done.
-func build(commit string) (string, error) {
+// buildCommit builds the program of a commit in a folder that goes when all tests are done.
+func buildCommit(commit string) (string, error) {
 	dir, err := os.MkdirTemp("", "gatelodge-previous")
 	if err != nil {
 		return "", err

@@ -26,6 +26,7 @@ func (l *loader) config() Config {
 		Registration:   Registration(l.text("registration")),
 		SMTP:           l.mailServer(),
 		Contact:        l.contact(),
+		Regions:        l.text(regionsFlag),
 	}
 	if l.text("metrics") != "" {
 		c.Metrics = l.address("metrics")
@@ -80,25 +81,31 @@ func (l *loader) issuer() string {
 	if value == "" {
 		return ""
 	}
+	if problem := CheckIssuer(value); problem != "" {
+		l.fail("issuer", "%s", problem)
+	}
+	return value
+}
+
+// CheckIssuer says what is wrong with a base URL, "" when nothing is.
+func CheckIssuer(value string) (problem string) {
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		l.fail("issuer", "write the public base URL, such as https://id.example.com")
-		return value
+		return "write the public base URL, such as https://id.example.com"
 	}
 	if u.User != nil {
-		l.fail("issuer", "a base URL has no user name or password")
-		return value
+		return "a base URL has no user name or password"
 	}
 	host, problem := canonicalHost(u)
 	switch {
 	case problem != "":
-		l.fail("issuer", "%s", problem)
+		return problem
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		l.fail("issuer", "http is for loopback only: write https://%s", host)
+		return "http is for loopback only: write https://" + host
 	case value != u.Scheme+"://"+host:
-		l.fail("issuer", "%q: no path, query or fragment, and the usual spelling: write %s://%s", value, u.Scheme, host)
+		return fmt.Sprintf("%q: no path, query or fragment, and the usual spelling: write %s://%s", value, u.Scheme, host)
 	}
-	return value
+	return ""
 }
 
 // canonicalHost gives host and port as a browser writes them.

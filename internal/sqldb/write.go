@@ -66,9 +66,17 @@ func (db *DB) writePostgres(ctx context.Context, fn func(ctx context.Context, tx
 	if err := within.Err(); err != nil {
 		return err
 	}
-	if err := inner.Commit(); err != nil {
+	return db.meter.commit(inner, 1)
+}
+
+// commit ends a transaction in which some writes were made.
+func (m *meter) commit(tx *sql.Tx, writes int) error {
+	began := time.Now()
+	if err := tx.Commit(); err != nil {
 		return commitError(err)
 	}
+	m.writes.Observe(float64(writes))
+	m.duration.Observe(time.Since(began).Seconds())
 	return nil
 }
 
@@ -88,6 +96,7 @@ type writer struct {
 	closing chan struct{}
 	closed  chan struct{}
 	bound   time.Duration // of the statements of one turn
+	meter   *meter
 
 	// Used by the goroutine and by the caller whose turn it is, never by both.
 	conn       *sql.Conn            // nil after a failure: the next group opens another
@@ -104,7 +113,7 @@ type turn struct {
 	err error // what Write returns if the group commits
 }
 
-func startWriter(ctx context.Context, connector driver.Connector) (*writer, error) {
+func startWriter(ctx context.Context, connector driver.Connector, meter *meter) (*writer, error) {
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(1)
 	if err := pool.PingContext(ctx); err != nil {
@@ -116,6 +125,7 @@ func startWriter(ctx context.Context, connector driver.Connector) (*writer, erro
 		closing:    make(chan struct{}),
 		closed:     make(chan struct{}),
 		bound:      writeBound,
+		meter:      meter,
 		statements: make(map[string]*sql.Stmt),
 	}
 	go w.run()
@@ -208,7 +218,7 @@ func (w *writer) group(turns []*turn) (rest []*turn) {
 		answer(turns, fmt.Errorf("begin: %w", err))
 		return nil
 	}
-	keep := false
+	kept := 0
 	for i, t := range turns {
 		if len(turns) == 1 {
 			w.runTurn(t) // the transaction is all its own: no savepoint
@@ -221,16 +231,18 @@ func (w *writer) group(turns []*turn) (rest []*turn) {
 			answer(turns[:i], err)
 			return turns[i+1:]
 		}
-		keep = keep || t.err == nil
+		if t.err == nil {
+			kept++
+		}
 	}
-	if !keep {
+	if kept == 0 {
 		w.rollback(tx)
 		answer(turns, nil)
 		return nil
 	}
-	if err := tx.Commit(); err != nil {
+	if err := w.meter.commit(tx, kept); err != nil {
 		w.discard()
-		answer(turns, commitError(err))
+		answer(turns, err)
 		return nil
 	}
 	answer(turns, nil)

@@ -36,13 +36,16 @@ type NewAccount struct {
 	Operator time.Time
 	// Developer, when set, is made together with the account.
 	Developer *NewDeveloper
+	// Home, when set, is where the account lives.
+	Home *account.Home
 }
 
 // NewDeveloper is what a developer account begins with.
 type NewDeveloper struct{ Company, Country string }
 
 // CreateAccount makes an account, and its developer account where one is given.
-// It answers ErrEmailTaken when the address has an account.
+// It answers ErrEmailTaken when the address has an account, and ErrHomeTaken when
+// somebody's home has one.
 func (s *Store) CreateAccount(ctx context.Context, n NewAccount, by audit.By) (account.Account, error) {
 	a := account.Account{
 		ID: s.ids.next(by.At), Email: n.Email, Name: n.Name, PostalCode: n.PostalCode,
@@ -60,6 +63,11 @@ func (s *Store) CreateAccount(ctx context.Context, n NewAccount, by audit.By) (a
 		}
 		if err := t.event(ctx, by, audit.Event{Kind: audit.AccountCreated, AccountID: a.ID}); err != nil {
 			return err
+		}
+		if n.Home != nil {
+			if err := t.linkHome(ctx, a.ID, *n.Home, by); err != nil {
+				return err
+			}
 		}
 		if n.Developer == nil {
 			return nil

@@ -10,6 +10,21 @@ import (
 	"gatelodge/internal/sqldb"
 )
 
+// keptFamilies is how many families of rotating refresh tokens one grant has at most.
+// Each installation of an application has one, and leaves it behind when it is
+// removed; the one that was not used for longest makes room, and whoever still has
+// its token signs in again.
+const keptFamilies = 100
+
+func (t *tx) beginFamily(ctx context.Context, grantID int64, family authz.Family, now time.Time) error {
+	if _, err := t.Exec(ctx, `INSERT INTO families (grant_id, family, step, stepped_at) VALUES ($1, $2, 0, $3) ON CONFLICT DO NOTHING`, grantID, family[:], micros(now)); err != nil {
+		return err
+	}
+	_, err := t.Exec(ctx, `DELETE FROM families WHERE grant_id = $1 AND family IN
+		(SELECT family FROM families WHERE grant_id = $1 ORDER BY stepped_at DESC, family LIMIT 4 OFFSET $2`+t.passingOver()+`)`, grantID, keptFamilies)
+	return err
+}
+
 // Rotate uses step of a family's refresh token up. One caller moves the family to
 // the next step; whoever comes with the same step within [authz.RotationGrace]
 // gets the same successor, so that a rotation whose outcome is unknown can be made

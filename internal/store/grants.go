@@ -72,6 +72,10 @@ type Allowance struct {
 	Words string
 }
 
+// keptConsents is how many consents to one grant are remembered, the newest: users of
+// native applications are asked each time.
+const keptConsents = 100
+
 // Allow makes the account's grant to the profile, or widens the one there is, and
 // keeps the consent. It answers ErrNotFound when account or profile have ended.
 func (s *Store) Allow(ctx context.Context, a Allowance, by audit.By) (g authz.Grant, err error) {
@@ -101,6 +105,9 @@ func (t *tx) allow(ctx context.Context, a Allowance, by audit.By) (authz.Grant, 
 	}
 	if _, err := t.Exec(ctx, `INSERT INTO consents (id, grant_id, asked, allowed, words, given_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		t.store.ids.next(by.At), g.ID, scopeColumn(a.Asked), scopeColumn(a.Allowed), a.Words, micros(by.At)); err != nil {
+		return g, err
+	}
+	if _, err := t.Exec(ctx, `DELETE FROM consents WHERE id IN (SELECT id FROM consents WHERE grant_id = $1 ORDER BY id DESC LIMIT 4 OFFSET $2)`, g.ID, keptConsents); err != nil {
 		return g, err
 	}
 	t.changed(GrantChanged, g.ID)
@@ -180,7 +187,7 @@ func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Rede
 		if rows == 1 {
 			result = authz.Redeemed
 			if r.Rotating {
-				if _, err := t.Exec(ctx, `INSERT INTO families (grant_id, family, step, stepped_at) VALUES ($1, $2, 0, $3) ON CONFLICT DO NOTHING`, grantID, code[:], micros(now)); err != nil {
+				if err := t.beginFamily(ctx, grantID, code, now); err != nil {
 					return err
 				}
 			}

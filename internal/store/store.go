@@ -31,6 +31,8 @@ var (
 	ErrNotFound = errors.New("store: not found")
 	// ErrEmailTaken: another account has this address.
 	ErrEmailTaken = errors.New("store: e-mail address is taken")
+	// ErrHomeTaken: this home is another account's.
+	ErrHomeTaken = errors.New("store: home is taken")
 	// ErrStale: the row was changed since the caller read it.
 	ErrStale = errors.New("store: changed by somebody else meanwhile")
 	// ErrNameTaken: the name or identifier belongs to something else.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 )
 
 // Handler answers a request or returns why it could not. It never does both:
@@ -21,6 +22,7 @@ type Option func(*route)
 type route struct {
 	maxBody   int64
 	anyOrigin bool
+	meter     atomic.Pointer[meter] // of its last request
 }
 
 // MaxBody lets a route take bodies of up to n bytes instead of FormBody.
@@ -31,10 +33,10 @@ func MaxBody(n int64) Option { return func(rt *route) { rt.maxBody = n } }
 // Its handler must do nothing in the name of whoever is signed in.
 func AnyOrigin() Option { return func(rt *route) { rt.anyOrigin = true } }
 
-func newRoute(opts []Option) route {
-	rt := route{maxBody: FormBody}
+func newRoute(opts []Option) *route {
+	rt := &route{maxBody: FormBody}
 	for _, o := range opts {
-		o(&rt)
+		o(rt)
 	}
 	return rt
 }
@@ -66,7 +68,7 @@ func (k *Kit) Browser(h Handler, opts ...Option) http.Handler {
 				err = errors.Join(err, perr)
 			}
 		}
-		k.record(r, res, req, err)
+		k.record(rt, r, res, req, err)
 	})
 }
 
@@ -84,7 +86,7 @@ func (k *Kit) API(h Handler, opts ...Option) http.Handler {
 				err = errors.Join(err, werr)
 			}
 		}
-		k.record(r, res, req, err)
+		k.record(rt, r, res, req, err)
 	})
 }
 
