@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -242,9 +243,13 @@ func tokenValues(r *http.Request, path oauth.Dialect) (url.Values, error) {
 }
 
 func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxTokenBody+1))
-	if err != nil || len(body) > maxTokenBody {
+	var body bytes.Buffer
+	if 0 < r.ContentLength && r.ContentLength <= maxTokenBody {
+		body.Grow(int(r.ContentLength) + bytes.MinRead) // all of it at once
+	}
+	_, err := body.ReadFrom(io.LimitReader(r.Body, maxTokenBody+1))
+	if err != nil || body.Len() > maxTokenBody {
 		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "The request body is too large or was cut off"}
 	}
-	return body, nil
+	return body.Bytes(), nil
 }

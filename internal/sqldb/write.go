@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -169,10 +170,20 @@ func (w *writer) run() {
 	}
 }
 
-// gather adds to first what waits already. It waits for nothing: a group is what
-// came while the last one was being committed.
+// gather adds to first what waits already. It waits for no time: a group is what
+// came while the last one was being committed, and what callers that can run now
+// bring along, for whom it steps back as long as somebody comes.
 func (w *writer) gather(first *turn) []*turn {
 	turns := []*turn{first}
+	for before := 0; before < len(turns); {
+		before = len(turns)
+		runtime.Gosched()
+		turns = w.waiting(turns)
+	}
+	return turns
+}
+
+func (w *writer) waiting(turns []*turn) []*turn {
 	for len(turns) < maxGroup {
 		select {
 		case t := <-w.queue:

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"fmt"
+	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -64,7 +64,14 @@ func newRequestID() string {
 	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
+	const dashed = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+	text := []byte(dashed)
+	hex.Encode(text, b[0:4])
+	hex.Encode(text[9:], b[4:6])
+	hex.Encode(text[14:], b[6:8])
+	hex.Encode(text[19:], b[8:10])
+	hex.Encode(text[24:], b[10:16])
+	return string(text)
 }
 
 func (k *Kit) begin(w http.ResponseWriter, r *http.Request) (*response, *http.Request, *request) {
