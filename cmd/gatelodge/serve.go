@@ -20,6 +20,7 @@ import (
 
 	"gatelodge/internal/config"
 	"gatelodge/internal/keyring"
+	"gatelodge/internal/logging"
 	"gatelodge/internal/mail"
 	"gatelodge/internal/provider"
 	"gatelodge/internal/server"
@@ -66,11 +67,19 @@ at most.`,
 // megabytes and saves a tenth of the time that a token takes. GOGC overrides it.
 const gcPercent = 200
 
+// memoryLimit is where the collector stops waiting for that: twice what lives when all
+// of the view's caches are full (live/view.go), and room for passwords. GOMEMLIMIT
+// overrides it.
+const memoryLimit = 384 << 20
+
 func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	logger, flush := newLogger(os.Stderr)
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	logger, flush := logging.New(os.Stderr)
 	defer flush()
 	sender, err := mailSender(cfg)
 	if err != nil {
@@ -95,6 +104,12 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 		Database: databaseConfig(cfg), Ring: ring, Issuer: issuer, Namespace: cfg.Namespace,
 		Registration: provider.Registration(cfg.Registration), RegistrationScopes: cfg.RegistrationScopes,
 		SignUp: signin.SignUp(cfg.SignUp), Mail: sender, Contact: cfg.Contact, TrustedProxies: cfg.TrustedProxies, Logger: logger,
+		FreeMemory: debug.FreeOSMemory,
+	}
+	if cfg.Regions != "" {
+		if c.Regions, err = config.LoadRegions(cfg.Regions, issuer); err != nil {
+			return err
+		}
 	}
 	s, err := server.New(ctx, c)
 	if err != nil {

@@ -14,7 +14,8 @@ const shards = 32
 // arbitrary entry: with uniform draws nothing better is known, and nothing cheaper.
 type cache[K comparable, V any] struct {
 	seed  maphash.Seed
-	limit int // per shard
+	limit int         // of the weight of a shard
+	weigh func(V) int // what an entry counts for, one when nil
 	parts [shards]shard[K, V]
 	// passed counts the reads that went by the cache because it could not be trusted.
 	passed atomic.Uint64
@@ -26,10 +27,11 @@ type shard[K comparable, V any] struct {
 	epoch   string
 	// floor is the highest number of a change that touched this shard. A value
 	// read before it may be older than that change.
-	floor int64
+	floor  int64
+	weight int // of all entries
 	// hits and misses lie beside the lock, whose cache line a reader writes anyway.
 	hits, misses atomic.Uint64
-	_            [24]byte // keep shards on cache lines of their own
+	_            [16]byte // keep shards on cache lines of their own
 }
 
 func newCache[K comparable, V any](limit int) *cache[K, V] {
@@ -38,6 +40,29 @@ func newCache[K comparable, V any](limit int) *cache[K, V] {
 		c.parts[i].entries = make(map[K]V)
 	}
 	return c
+}
+
+// newWeighed makes a cache whose limit is of the weight of its entries: of values that
+// can be large, a number would bound nothing.
+func newWeighed[K comparable, V any](limit int, weigh func(V) int) *cache[K, V] {
+	c := newCache[K, V](limit)
+	c.weigh = weigh
+	return c
+}
+
+func (c *cache[K, V]) weightOf(v V) int {
+	if c.weigh == nil {
+		return 1
+	}
+	return c.weigh(v)
+}
+
+// drop takes an entry out of a shard that is locked.
+func (c *cache[K, V]) drop(s *shard[K, V], k K) {
+	if v, there := s.entries[k]; there {
+		s.weight -= c.weightOf(v)
+		delete(s.entries, k)
+	}
 }
 
 func (c *cache[K, V]) shard(k K) *shard[K, V] {
@@ -66,20 +91,23 @@ func (c *cache[K, V]) put(k K, v V, at store.Cursor) {
 	if at.Epoch != s.epoch || at.Number < s.floor {
 		return
 	}
-	if _, there := s.entries[k]; !there && len(s.entries) >= c.limit {
-		for other := range s.entries {
-			delete(s.entries, other)
+	c.drop(s, k)
+	weight := c.weightOf(v)
+	for other := range s.entries {
+		if s.weight+weight <= c.limit {
 			break
 		}
+		c.drop(s, other)
 	}
 	s.entries[k] = v
+	s.weight += weight
 }
 
 // forget drops the value that the numbered change has made old.
 func (c *cache[K, V]) forget(k K, number int64) {
 	s := c.shard(k)
 	s.mu.Lock()
-	delete(s.entries, k)
+	c.drop(s, k)
 	s.floor = max(s.floor, number)
 	s.mu.Unlock()
 }
@@ -92,6 +120,7 @@ func (c *cache[K, V]) reset(at store.Cursor) {
 		s := &c.parts[i]
 		s.mu.Lock()
 		clear(s.entries)
+		s.weight = 0
 		if s.epoch == at.Epoch {
 			s.floor = max(s.floor, at.Number)
 		} else {

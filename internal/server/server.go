@@ -26,6 +26,7 @@ import (
 	"gatelodge/internal/live"
 	"gatelodge/internal/mail"
 	"gatelodge/internal/provider"
+	"gatelodge/internal/region"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/sdk"
 	"gatelodge/internal/session"
@@ -53,8 +54,14 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	Logger         *slog.Logger
 	Now            func() time.Time
+	// Regions are the neighbours of this region; the zero value is a service without any.
+	Regions region.Setting
+	// Neighbourhood, when set, is how neighbours are reached in tests.
+	Neighbourhood http.RoundTripper
 	// PasswordCost is the zero value but in tests.
 	PasswordCost account.Cost
+	// FreeMemory, when set, is called some seconds after a burst of sign-ins.
+	FreeMemory func()
 	// Metrics, when set, is where the server's metrics are registered.
 	Metrics prometheus.Registerer
 }
@@ -116,7 +123,12 @@ func prepareSchema(ctx context.Context, db *sqldb.DB, migrations fs.FS) error {
 	case err != nil:
 		return err
 	case current > newest:
-		return fmt.Errorf("the database's schema (version %d) is newer than this program's (%d): run the newer program", current, newest)
+		// A newer program has migrated, and this one runs on until it is replaced.
+		oldest, err := db.OldestProgram(ctx)
+		if err != nil || oldest <= newest {
+			return err
+		}
+		return fmt.Errorf("the database's schema (version %d) is for programs that know version %d at least; this one knows %d: run a newer program", current, oldest, newest)
 	case current == newest:
 		return nil
 	case current > 0 && db.Dialect() == sqldb.Postgres:
@@ -170,19 +182,29 @@ func (s *Server) start(ctx context.Context, c Config) error {
 		return limit.ClientAddress(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), c.TrustedProxies)
 	}
 	metrics := prometheus.WrapRegistererWithPrefix("gatelodge_", c.Metrics)
-	hasher := account.NewHasher(account.HasherOptions{Cost: c.PasswordCost})
+	hasher := account.NewHasher(account.HasherOptions{Cost: c.PasswordCost, Evaluated: whenQuiet(c.FreeMemory)})
 	sessions := session.New(session.Options{
 		Store: s.Store, View: s.View, Hasher: hasher, Now: c.Now, Secure: secure, Address: address, Metrics: metrics,
 	})
 	kit, err := web.New(web.Options{
 		Contact: c.Contact, Issuer: c.Issuer, Logger: c.Logger, Secure: secure, Now: c.Now, Account: sessions.Badge, Metrics: metrics,
+		Regions:     places(c.Regions),
+		Unavailable: store.IsUnavailable,
 	})
 	if err != nil {
 		return err
 	}
+	fetcher := fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())})
+	var regions *region.Party
+	if len(c.Regions.Neighbours) > 0 {
+		if c.Neighbourhood == nil {
+			c.Neighbourhood = fetcher.Transport()
+		}
+		regions = region.NewParty(c.Regions, c.Neighbourhood, c.Now)
+	}
 	signIn, err := signin.New(signin.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Hasher: hasher, Issuer: c.Issuer,
-		SignUp: c.SignUp, Email: email, Mail: c.Mail, Now: c.Now, Log: c.Logger,
+		SignUp: c.SignUp, Email: email, Mail: c.Mail, Now: c.Now, Log: c.Logger, Regions: regions,
 	})
 	if err != nil {
 		return err
@@ -192,7 +214,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	mux := http.NewServeMux()
 	con, err := console.New(console.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Logos: logos, Issuer: c.Issuer,
-		Namespace: registry.Namespace(identity.Namespace), Protocol: mux, Now: c.Now,
+		Namespace: registry.Namespace(identity.Namespace), Protocol: mux, Now: c.Now, Regions: c.Regions,
 	})
 	if err != nil {
 		return err
@@ -200,7 +222,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	prov, err := provider.New(provider.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Issuer: c.Issuer,
 		Namespace: registry.Namespace(identity.Namespace), SubjectKey: identity.SubjectKey, Email: email, Now: c.Now, Address: address,
-		Draining: s.draining, Fetch: fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())}), Log: c.Logger,
+		Draining: s.draining, Fetch: fetcher, Log: c.Logger,
 		Registration: c.Registration, RegistrationScopes: c.RegistrationScopes, Logos: logos, Metrics: metrics,
 	})
 	if err != nil {
@@ -271,6 +293,22 @@ func (s *Server) Close() error {
 	s.stop()
 	s.done.Wait()
 	return s.db.Close()
+}
+
+// places are the regions as the help pages list them.
+func places(s region.Setting) []web.Region {
+	if len(s.Neighbours) == 0 {
+		return nil
+	}
+	var all []web.Region
+	for _, r := range append([]region.Region{s.This}, s.Neighbours...) {
+		place := web.Region{Title: r.Title, Issuer: r.Issuer, Here: r.Issuer == s.This.Issuer}
+		for _, code := range r.Countries {
+			place.Countries = append(place.Countries, account.CountryName(code))
+		}
+		all = append(all, place)
+	}
+	return all
 }
 
 func onLoopback(host string) bool {

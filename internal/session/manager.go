@@ -153,11 +153,23 @@ func (m *Manager) Badge(r *http.Request) *web.AccountBadge {
 func (m *Manager) Start(w http.ResponseWriter, r *http.Request, a account.Account) error {
 	now := m.Now()
 	value, s := account.NewSession(a.ID, r.UserAgent(), m.Address(r).String(), now)
+	return m.start(w, r, value, s, now)
+}
+
+// StartFrom is Start for somebody whom their home region has signed in: the sign-in is
+// as old as it is there.
+func (m *Manager) StartFrom(w http.ResponseWriter, r *http.Request, a account.Account, home account.SignedInAtHome) error {
+	now := m.Now()
+	value, s := account.NewSession(a.ID, r.UserAgent(), m.Address(r).String(), now)
+	return m.start(w, r, value, s.At(home), now)
+}
+
+func (m *Manager) start(w http.ResponseWriter, r *http.Request, value string, s account.Session, now time.Time) error {
 	if err := m.replace(r, s, now); err != nil {
 		return err
 	}
 	m.set(w, m.cookie, value, account.SessionLifetime)
-	return m.setDevice(w, a.ID, now)
+	return m.setDevice(w, s.AccountID, now)
 }
 
 // replace puts s in the place of the browser's session. Of the same account it is the

@@ -27,7 +27,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 )
 
@@ -54,10 +53,18 @@ const (
 	// 2 MB of page cache; reads are short, so more would only queue for cores.
 	sqliteReaders = 4
 
+	// walKept is the size that the -wal file is cut back to. It is about 4 MB as long
+	// as reads are short.
+	walKept = 16 << 20
+
 	// postgresConns leaves room for several replicas under PostgreSQL's default
 	// of 100 connections.
 	postgresConns    = 20
 	postgresIdleTime = 5 * time.Minute
+
+	// connectTimeout is how long one host may take to let us in, unless the URL says
+	// otherwise: with several, those that are down must not hold up the one that is not.
+	connectTimeout = 2 * time.Second
 
 	// busyTimeout is how long a SQLite connection waits for another process.
 	busyTimeout = 10 * time.Second
@@ -111,7 +118,10 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database address: %w", err)
 	}
-	connector := cfg.wrap(stdlib.GetConnector(*config))
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	connector := cfg.wrap(new(primaries).connector(config))
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(postgresConns)
 	pool.SetMaxIdleConns(postgresConns)
@@ -154,6 +164,9 @@ func openSQLite(ctx context.Context, cfg Config) (_ *DB, err error) {
 		"_txlock":       {"immediate"}, // so that a transaction cannot fail with BUSY after its first statement
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"FULL"}, // a commit that was answered survives the loss of power
+		// A read that takes long, such as a backup, lets the -wal file grow. SQLite would
+		// keep it at that size.
+		"_pragma": {"journal_size_limit(" + strconv.Itoa(walKept) + ")"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)

@@ -28,22 +28,37 @@ func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 		return db.writer.write(ctx, fn)
 	}
 
-	conn, err := db.pool.Conn(ctx)
+	return db.writePostgres(ctx, fn)
+}
+
+func (db *DB) writePostgres(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (err error) {
+	// BEGIN and COMMIT are bounded but not the caller's to cancel: a COMMIT that is
+	// cut off leaves its outcome unknown. They have a second more than the statements,
+	// so that it is one of these that fails and not the transaction under it.
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeBound+time.Second)
+	defer cancel()
+	defer func() {
+		if errors.Is(err, context.DeadlineExceeded) {
+			db.reconnect()
+		}
+	}()
+	within, cancelStatements := context.WithTimeout(ctx, writeBound)
+	defer cancelStatements()
+	conn, err := db.pool.Conn(within)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }() // gives it back to the pool
-	// BEGIN and COMMIT are bounded but not the caller's to cancel: a COMMIT that is
-	// cut off leaves its outcome unknown.
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeBound)
-	defer cancel()
+	defer func() {
+		if onStandby(err) {
+			discard(conn) // the pool would give it out again
+		}
+		_ = conn.Close() // gives it back to the pool
+	}()
 	inner, err := conn.BeginTx(bound, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = inner.Rollback() }() // after Commit it does nothing
-	within, cancelStatements := context.WithTimeout(ctx, writeBound)
-	defer cancelStatements()
 	tx := &Tx{plain: inner}
 	if err := tx.end(fn(within, tx)); err != nil {
 		return err
@@ -321,11 +336,15 @@ func (w *writer) discard() {
 	for _, stmt := range w.statements {
 		_ = stmt.Close()
 	}
-	// ErrBadConn is how database/sql is told to close a connection rather than to
-	// keep it; the error comes back and says nothing new.
-	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	discard(w.conn)
 	w.conn = nil
 	clear(w.statements)
+}
+
+// discard closes a connection that the pool must not keep. ErrBadConn is how
+// database/sql is told so; the error comes back and says nothing new.
+func discard(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 }
 
 func (w *writer) prepare(ctx context.Context, text string) (*sql.Stmt, error) {

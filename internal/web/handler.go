@@ -82,7 +82,7 @@ func (k *Kit) API(h Handler, opts ...Option) http.Handler {
 		r.Body = http.MaxBytesReader(res, r.Body, rt.maxBody)
 		err := guard(h, res, r)
 		if err != nil && res.status == 0 {
-			if werr := writeAPIError(res, r, err); werr != nil {
+			if werr := k.writeAPIError(res, r, err); werr != nil {
 				err = errors.Join(err, werr)
 			}
 		}
@@ -111,7 +111,7 @@ func drain(body io.Reader) {
 	io.CopyN(io.Discard, body, 32<<20)
 }
 
-func writeAPIError(w http.ResponseWriter, r *http.Request, err error) error {
+func (k *Kit) writeAPIError(w http.ResponseWriter, r *http.Request, err error) error {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		w.WriteHeader(statusClientGone)
 		return nil
@@ -122,20 +122,27 @@ func writeAPIError(w http.ResponseWriter, r *http.Request, err error) error {
 		RequestID   string `json:"request_id"`
 	}{"server_error", "", RequestID(r.Context())}
 	status := http.StatusInternalServerError
+	clearAnswer(w.Header())
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		status = http.StatusRequestEntityTooLarge
 		answer.Error, answer.Description = "invalid_request", "The request body is too large"
+	} else if k.passing(err) {
+		status = http.StatusServiceUnavailable
+		answer.Error, answer.Description = "temporarily_unavailable", "The service is temporarily unavailable"
+		w.Header().Set("Retry-After", retryAfter)
 	}
 	b, err := json.Marshal(answer)
 	if err != nil {
 		return err
 	}
-	clearAnswer(w.Header())
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.WriteHeader(status)
 	_, err = w.Write(b)
 	return err
 }
+
+// retryAfter is how many seconds to wait before the same is asked again.
+const retryAfter = "1"
 
 // statusClientGone is what the log says of a request whose sender hung up.
 const statusClientGone = 499

@@ -37,6 +37,12 @@ type Options struct {
 	// Account tells who is signed in, for the pages that web serves itself.
 	// It may be nil, and its result may be nil.
 	Account func(*http.Request) *AccountBadge
+	// Regions are all regions of the service; empty where there is only this one.
+	Regions []Region
+	// Unavailable, when set, tells the errors that say no more than "not now", such as
+	// those of a database that is just being replaced: they are answered with 503 and
+	// Retry-After. All that it does not know are faults of the program, and 500.
+	Unavailable func(error) bool
 	// Frame, when set, holds templates (*.html) that take the place of pieces of the
 	// layout: "styles", "mark", "bar" and "foot". Products have their own.
 	Frame fs.FS
@@ -46,15 +52,25 @@ type Options struct {
 	Metrics prometheus.Registerer
 }
 
+// Region is one of several places of the service, each with addresses of its own.
+type Region struct {
+	Title, Issuer string
+	// Countries are those at home there, in words.
+	Countries []string
+	Here      bool
+}
+
 // Kit holds what all pages share: layout, components, assets, headers, log.
 type Kit struct {
 	product string
 	contact string
 	issuer  string
+	regions []Region
 	log     *slog.Logger
 	meters  *meters
 	now     func() time.Time
 	account func(*http.Request) *AccountBadge
+	passing func(error) bool
 
 	secure  bool
 	headers http.Header
@@ -71,10 +87,12 @@ func New(o Options) (*Kit, error) {
 		product: cmp.Or(o.ProductName, "Gatelodge"),
 		contact: o.Contact,
 		issuer:  cmp.Or(o.Issuer, "http://localhost:8080"),
+		regions: o.Regions,
 		log:     o.Logger,
 		meters:  newMeters(o.Metrics),
 		now:     o.Now,
 		account: o.Account,
+		passing: o.Unavailable,
 		labels:  make(map[string]labelSet),
 		secure:  o.Secure,
 		headers: pageHeaders(o.Secure),
@@ -85,6 +103,9 @@ func New(o Options) (*Kit, error) {
 	}
 	if k.now == nil {
 		k.now = time.Now
+	}
+	if k.passing == nil {
+		k.passing = func(error) bool { return false }
 	}
 	var err error
 	if k.assets, err = loadAssets(o.Assets); err != nil {
