@@ -9,9 +9,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -117,14 +119,13 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	public := newHTTPServer(s.Handler(), logger)
 	failed := make(chan error, 2)
 	go func() { failed <- public.Serve(listener) }()
-	servers := []*http.Server{public}
+	var private *http.Server
 	if cfg.Metrics != "" {
 		l, err := net.Listen("tcp", cfg.Metrics)
 		if err != nil {
 			return errors.Join(err, public.Close(), s.Close())
 		}
-		private := newHTTPServer(metricsHandler(s, metrics), logger)
-		servers = append(servers, private)
+		private = newHTTPServer(metricsHandler(s, metrics), logger)
 		go func() { failed <- private.Serve(l) }()
 		out.print("metrics", "Metrics", "http://"+l.Addr().String()+"/metrics")
 	}
@@ -135,17 +136,59 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	out.print("help", "Help", issuer+"/help")
 	out.end()
 
+	b := readBuild()
+	logger.Info("serving", "version", b.version, "revision", b.revision, "issuer", issuer, "listen", listener.Addr().String(), "database", s.Dialect().String(), "metrics", cfg.Metrics)
+	warnOfSettings(cfg, logger)
+
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-		defer cancel()
-		s.Drain()
-		for _, srv := range servers {
-			err = errors.Join(err, srv.Shutdown(drain))
-		}
+		err = drain(context.WithoutCancel(ctx), s, public, logger)
+	}
+	if private != nil {
+		err = errors.Join(err, private.Close())
 	}
 	return errors.Join(err, s.Close())
+}
+
+// drain ends the public listener: /readyz says so first, long polls are answered, and
+// requests in flight have time to end. A second signal ends the program at once.
+func drain(ctx context.Context, s *server.Server, public *http.Server, logger *slog.Logger) error {
+	began := time.Now()
+	logger.Info("shutting down: waiting for requests in flight", "at_most", drainTime)
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(again)
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	go func() {
+		select {
+		case <-again:
+			logger.Warn("a second signal: requests in flight are cut off")
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	s.Drain()
+	err := public.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("requests in flight were cut off after %v: %w", time.Since(began).Round(time.Millisecond), err), public.Close())
+	}
+	logger.Info("stopped listening", "after", time.Since(began))
+	return err
+}
+
+// warnOfSettings says once what is likely to be a slip; doctor says more.
+func warnOfSettings(cfg config.Config, logger *slog.Logger) {
+	if cfg.OnLoopback() {
+		return
+	}
+	if len(cfg.TrustedProxies) == 0 {
+		logger.Warn("no proxy's forwarding headers are believed: if one ends TLS for this server, limits by address hit all people together; give --trusted-proxies")
+	}
+	if cfg.SMTP == "" {
+		logger.Warn("there is no mail server: people cannot confirm their address or recover their account; give --smtp")
+	}
 }
 
 func mailSender(cfg config.Config) (mail.Sender, error) {

@@ -70,6 +70,8 @@ const (
 
 	InitialTokenCreated Kind = "registration_token.created"
 	InitialTokenRevoked Kind = "registration_token.revoked"
+	// Restored: the database was put back to an older state.
+	Restored Kind = "database.restored"
 )
 
 var words = map[Kind]string{
@@ -110,6 +112,7 @@ var words = map[Kind]string{
 	FamilyEnded:        "Authorization code used twice: its tokens ended",
 	TokenReused:        "Refresh token used twice: its tokens ended",
 	KeyRotated:         "Key rotated",
+	Restored:           "Database restored from a backup",
 	ScopeCreated:       "Scope created",
 	ScopeChanged:       "Scope changed",
 	ScopeRetired:       "Scope retired",

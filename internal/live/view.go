@@ -57,6 +57,8 @@ type View struct {
 
 	keys    atomic.Pointer[seal.Keys]
 	signing atomic.Pointer[signingKeys]
+	// restored is when the database was last put back to an older state, in seconds.
+	restored atomic.Int64
 	// trustedSince is when the last good poll began, in nanoseconds after origin.
 	trustedSince atomic.Int64
 	clockAhead   atomic.Int64 // of the database's clock, in nanoseconds
@@ -188,7 +190,7 @@ func (v *View) loadKeys(ctx context.Context) error {
 	if err := v.loadSealing(ctx); err != nil {
 		return err
 	}
-	return v.loadSigning(ctx)
+	return errors.Join(v.loadSigning(ctx), v.loadRestored(ctx))
 }
 
 func (v *View) loadSealing(ctx context.Context) error {

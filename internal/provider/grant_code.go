@@ -28,6 +28,9 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	if code.Expired(x.now) {
 		return issue{}, bad("The code is older than five minutes.")
 	}
+	if p.View.BeforeRestore(code.IssuedAt) {
+		return issue{}, bad("The code is from before the database was restored, which does not know whether it was used.")
+	}
 	grant, err := p.View.GrantOf(ctx, code.GrantID, code.Scopes, code.IssuedAt, x.now)
 	if errors.Is(err, store.ErrNotFound) {
 		return issue{}, bad("The user has taken back what was allowed since the code was made.")

@@ -250,6 +250,9 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	return nil
 }
 
+// Dialect is the kind of database below.
+func (s *Server) Dialect() sqldb.Dialect { return s.db.Dialect() }
+
 // Handler serves everything.
 func (s *Server) Handler() http.Handler { return s.handler }
 

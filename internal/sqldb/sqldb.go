@@ -97,6 +97,7 @@ type DB struct {
 	writing driver.Connector // makes connections that may write
 	writer  *writer          // nil on PostgreSQL
 	meter   *meter
+	lock    *os.File // shared by all who have the file open; SQLite only
 }
 
 // Open opens the database of cfg and checks that it answers.
@@ -134,11 +135,20 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	return &DB{dialect: Postgres, pool: pool, watch: watch, listening: config, writing: connector, meter: newMeter()}, nil
 }
 
-func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
+func openSQLite(ctx context.Context, cfg Config) (_ *DB, err error) {
 	path, err := filepath.Abs(cfg.Path)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	lock, err := lockFile(path, shared)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
 	// SQLite gives its -wal and -shm files the mode of the file itself. O_EXCL,
 	// because closing a descriptor of a file that this process has open drops
 	// the POSIX locks that SQLite holds on it.
@@ -183,7 +193,7 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), pool.Close(), w.stop())
 	}
-	return &DB{dialect: SQLite, pool: pool, writing: writing, writer: w, meter: meter}, nil
+	return &DB{dialect: SQLite, pool: pool, writing: writing, writer: w, meter: meter, lock: lock}, nil
 }
 
 func sqliteConnector(path string, query url.Values) (driver.Connector, error) {
@@ -204,6 +214,9 @@ func (db *DB) Close() error {
 	if db.writer != nil {
 		// The writing connection last: the last one to close empties the -wal file.
 		err = errors.Join(err, db.writer.stop())
+	}
+	if db.lock != nil {
+		err = errors.Join(err, db.lock.Close())
 	}
 	return err
 }
