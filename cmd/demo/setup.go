@@ -134,9 +134,8 @@ func (m *maker) makeProfiles(ctx context.Context) (downloader registry.SecurityP
 	if err != nil {
 		return downloader, err
 	}
-	m.subjects = func(accountID int64) string {
-		return registry.UserID(namespace, identity.SubjectKey, own.DeveloperID, accountID)
-	}
+	ids := registry.NewUserIDs(namespace, identity.SubjectKey)
+	m.subjects = func(accountID int64) string { return ids.Of(own.DeveloperID, accountID) }
 	if err := m.gatelodge.SetAudience(ctx, own.ID, audience(m.Slate), m.by()); err != nil {
 		return downloader, err
 	}

@@ -73,7 +73,7 @@ type Params struct {
 
 // ParseParams reads the parameters of a query or a body.
 func ParseParams(v url.Values) Params {
-	p := Params{values: make(map[string]string, len(v)), refused: make(map[string]*Error)}
+	p := Params{values: make(map[string]string, len(v))}
 	count := 0
 	for name, values := range v {
 		count += len(values)
@@ -84,6 +84,9 @@ func ParseParams(v url.Values) Params {
 		value, err := single(name, values, bytes)
 		switch {
 		case err != nil:
+			if p.refused == nil {
+				p.refused = make(map[string]*Error)
+			}
 			p.refused[name] = err
 		case value != "":
 			p.values[name] = value

@@ -27,7 +27,7 @@ type askerKey struct{}
 // such an endpoint looks at them.
 func (p *Provider) crossOrigin(h web.Handler, methods ...string) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		w.Header().Add("Vary", "Origin")
+		w.Header()["Vary"] = byOrigin
 		origin := askingOrigin(r)
 		if origin == "" {
 			return h(w, r)

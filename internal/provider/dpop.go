@@ -28,6 +28,10 @@ func parseThumbprint(s string) (k jkt) {
 	return k
 }
 
+// proofHeader is the header DPoP as net/http keeps it: another spelling is made this
+// one each time that it is looked up.
+const proofHeader = "Dpop"
+
 const (
 	// nonceLifetime is how long a nonce may be repeated (RFC 9449 section 8).
 	nonceLifetime = 5 * time.Minute
@@ -49,7 +53,7 @@ func (p *Provider) offerNonce(w http.ResponseWriter, now time.Time) error {
 
 // offerNonceFor gives a nonce to an application that sends proofs or has to.
 func (p *Provider) offerNonceFor(w http.ResponseWriter, r *http.Request, x *exchange) error {
-	if len(r.Header.Values("DPoP")) == 0 && (x.client == nil || !x.client.Settings.RequireDPoP) {
+	if len(r.Header.Values(proofHeader)) == 0 && (x.client == nil || !x.client.Settings.RequireDPoP) {
 		return nil
 	}
 	return p.offerNonce(w, x.now)
@@ -67,7 +71,7 @@ func (p *Provider) freshNonce(nonce string, now time.Time) bool {
 
 // parseProof judges the one proof of a request.
 func (p *Provider) parseProof(r *http.Request, want signing.DPoPRequest) (signing.DPoPProof, *oauth.Error) {
-	switch headers := r.Header.Values("DPoP"); len(headers) {
+	switch headers := r.Header.Values(proofHeader); len(headers) {
 	case 0:
 		return signing.DPoPProof{}, oauth.InvalidProof("The request has no DPoP proof.")
 	case 1:
@@ -84,7 +88,7 @@ func (p *Provider) parseProof(r *http.Request, want signing.DPoPRequest) (signin
 // is worth nothing (RFC 9449 section 11.2). For others it is enough that a proof is of
 // this minute, as many clients do not know nonces.
 func (p *Provider) prove(r *http.Request, x *exchange) error {
-	if len(r.Header.Values("DPoP")) == 0 {
+	if len(r.Header.Values(proofHeader)) == 0 {
 		return nil
 	}
 	proof, err := p.parseProof(r, signing.DPoPRequest{URL: x.endpoint, Now: x.now, Nonce: func(nonce string) bool {

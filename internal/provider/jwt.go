@@ -54,13 +54,13 @@ func thumbprint(key [32]byte) string {
 
 // openAccess reads an access token of any form. Its refusals are *oauth.Error.
 func (p *Provider) openAccess(ctx context.Context, text string, now time.Time) (authz.AccessToken, error) {
-	bad := oauth.InvalidAccessToken()
+	bad := func() (authz.AccessToken, error) { return authz.AccessToken{}, oauth.InvalidAccessToken() }
 	sealed, opaque := cutPrefix(text, standardAccess, amazonAccess, amazonClient)
 	purpose := seal.Access
 	if !opaque {
 		claims, err := p.View.VerifyJWT(ctx, text, signing.AccessToken, now)
 		if errors.Is(err, signing.ErrInvalid) {
-			return authz.AccessToken{}, bad
+			return bad()
 		}
 		if err != nil {
 			return authz.AccessToken{}, err
@@ -69,13 +69,13 @@ func (p *Provider) openAccess(ctx context.Context, text string, now time.Time) (
 			ID string `json:"jti"`
 		}
 		if err := json.Unmarshal(claims, &of); err != nil {
-			return authz.AccessToken{}, bad
+			return bad()
 		}
 		sealed, purpose = of.ID, seal.JWTAccess
 	}
 	plain, err := p.View.Open(ctx, purpose, sealed)
 	if errors.Is(err, seal.ErrInvalid) || errors.Is(err, seal.ErrUnknownKey) {
-		return authz.AccessToken{}, bad
+		return bad()
 	}
 	if err != nil {
 		return authz.AccessToken{}, err
@@ -86,7 +86,7 @@ func (p *Provider) openAccess(ctx context.Context, text string, now time.Time) (
 	}
 	// A token has one spelling: the prefix belongs to what is sealed.
 	if t.Expired(now) || opaque && !strings.HasPrefix(text, accessPrefix(t)) {
-		return authz.AccessToken{}, bad
+		return bad()
 	}
 	return t, nil
 }

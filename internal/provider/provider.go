@@ -59,8 +59,9 @@ type Options struct {
 // sign-outs.
 type Provider struct {
 	Options
-	pages  *web.Pages
-	cookie string
+	pages   *web.Pages
+	cookie  string
+	userIDs *registry.UserIDs
 	// facts, pairs and pushes slow down what strangers can ask for and have kept.
 	facts, pairs, pushes *limit.Limiter
 	keySets              *fetch.KeySets
@@ -87,7 +88,10 @@ func New(o Options) (*Provider, error) {
 	answers := []web.Label{{Name: "decision"}, {Name: "account"}, {Name: "scope"}}
 	o.Kit.Labels(consentPath, answers...)
 	o.Kit.Labels(devicePath, append(answers, web.Label{Name: fieldUserCode, Text: labelUserCode})...)
-	p := &Provider{Options: o, pages: pages, cookie: "gatelodge_request", tokens: newTokenMeter(o.Metrics)}
+	p := &Provider{
+		Options: o, pages: pages, cookie: "gatelodge_request", tokens: newTokenMeter(o.Metrics),
+		userIDs: registry.NewUserIDs(o.Namespace, o.SubjectKey),
+	}
 	if o.Sessions.Secure {
 		p.cookie = "__Host-" + p.cookie
 	}
@@ -112,7 +116,7 @@ var (
 
 // userID is how the profile's developer account knows the account.
 func (p *Provider) userID(profile *registry.SecurityProfile, accountID int64) string {
-	return registry.UserID(p.Namespace, p.SubjectKey, profile.DeveloperID, accountID)
+	return p.userIDs.Of(profile.DeveloperID, accountID)
 }
 
 // refuse tells the profile's owner why a request was turned away.

@@ -22,7 +22,7 @@ func singlePage(w *sim.World) *sim.Application {
 }
 
 // family is the tokens of one code of an application without a secret.
-func family(t *testing.T, app *sim.Application, user *sim.Person) (access, refresh string) {
+func family(t testing.TB, app *sim.Application, user *sim.Person) (access, refresh string) {
 	t.Helper()
 	got := app.Redeem(sim.Standard, user.Code(app, sim.Standard, publicAsk...), publicRedeem...)
 	if got.Status != http.StatusOK || got.Text("refresh_token") == "" {

@@ -53,8 +53,9 @@ func (p *Provider) Routes(mux *http.ServeMux) {
 	mux.Handle("/oauth2/revoke", p.onlyShared(p.revoke, http.MethodPost))
 	mux.Handle("/oauth2/changes", p.only(p.changes, http.MethodGet, http.MethodPost))
 	mux.Handle(registrationPath, p.only(p.register, http.MethodPost))
+	amazon := p.Kit.API(p.amazonAPI())
 	for _, auth := range spellings("auth") {
-		mux.Handle("/"+auth+"/", p.Kit.API(p.amazonAPI))
+		mux.Handle("/"+auth+"/", amazon)
 	}
 	mux.Handle("GET /user/profile", p.onlyShared(p.userProfile, http.MethodGet, http.MethodHead))
 	mux.Handle("OPTIONS /user/profile", p.onlyShared(p.userProfile, http.MethodGet, http.MethodHead))
@@ -122,20 +123,20 @@ func spellings(word string) []string {
 
 // amazonAPI serves the paths that published clients spell in any case, such as
 // /auth/O2/token (login-with-amazon.md section 7).
-func (p *Provider) amazonAPI(w http.ResponseWriter, r *http.Request) error {
-	path := strings.ToLower(r.URL.Path)
-	switch path {
-	case amazonToken:
+func (p *Provider) amazonAPI() web.Handler {
+	endpoints := map[string]web.Handler{
+		amazonToken:     p.crossOrigin(p.tokenEndpoint(oauth.LoginWithAmazon), http.MethodPost),
+		amazonDevice:    p.crossOrigin(p.deviceEndpoint(oauth.LoginWithAmazon), http.MethodPost),
+		amazonTokenInfo: p.crossOrigin(p.tokenInfo, http.MethodGet),
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		path := strings.ToLower(r.URL.Path)
+		endpoint, ok := endpoints[path]
+		if !ok {
+			web.SetRoute(r.Context(), "/auth/")
+			return p.writeError(w, r, http.StatusNotFound, &oauth.Error{Code: oauth.InvalidRequest, Description: "There is no such endpoint"})
+		}
 		web.SetRoute(r.Context(), path)
-		return p.crossOrigin(p.tokenEndpoint(oauth.LoginWithAmazon), http.MethodPost)(w, r)
-	case amazonDevice:
-		web.SetRoute(r.Context(), path)
-		return p.crossOrigin(p.deviceEndpoint(oauth.LoginWithAmazon), http.MethodPost)(w, r)
-	case amazonTokenInfo:
-		web.SetRoute(r.Context(), path)
-		return p.crossOrigin(p.tokenInfo, http.MethodGet)(w, r)
-	default:
-		web.SetRoute(r.Context(), "/auth/")
-		return p.writeError(w, r, http.StatusNotFound, &oauth.Error{Code: oauth.InvalidRequest, Description: "There is no such endpoint"})
+		return endpoint(w, r)
 	}
 }

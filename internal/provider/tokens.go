@@ -182,7 +182,7 @@ type bearer struct {
 // checkToken finds out what an access token is good for now. Its refusals are
 // *oauth.Error; they are the same whatever the reason.
 func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (bearer, error) {
-	bad := oauth.InvalidAccessToken()
+	bad := func() (bearer, error) { return bearer{}, oauth.InvalidAccessToken() }
 	b := bearer{}
 	var err error
 	if b.token, err = p.openAccess(ctx, text, now); err != nil {
@@ -190,7 +190,7 @@ func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (
 	}
 	gone := func(err error) (bearer, error) {
 		if errors.Is(err, store.ErrNotFound) {
-			return bearer{}, bad
+			return bad()
 		}
 		return bearer{}, err
 	}
@@ -198,7 +198,7 @@ func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (
 		return gone(err)
 	}
 	if !b.profile.SuspendedAt.IsZero() || !hasDevice(b.profile, b.token.Extra.Device) {
-		return bearer{}, bad
+		return bad()
 	}
 	if b.table, err = p.View.Scopes(ctx); err != nil {
 		return bearer{}, err
@@ -211,16 +211,16 @@ func (p *Provider) checkToken(ctx context.Context, text string, now time.Time) (
 		return gone(err)
 	}
 	if b.grant.ProfileID != b.token.ProfileID || !b.grant.Live(b.token.Family) {
-		return bearer{}, bad
+		return bad()
 	}
 	if b.account, err = p.View.Account(ctx, b.grant.AccountID); err != nil {
 		return gone(err)
 	}
 	if !b.account.DisabledAt.IsZero() {
-		return bearer{}, bad
+		return bad()
 	}
 	if b.scopes = b.table.Usable(b.profile, b.grant.Effective(b.token.Scopes)); b.scopes.Empty() {
-		return bearer{}, bad
+		return bad()
 	}
 	return b, nil
 }
@@ -266,12 +266,19 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return writeBody(w, status, body)
 }
 
+// Values of headers that are the same in every answer, made once. Nobody changes them:
+// whoever sets or adds to a header puts another slice in its place.
+var (
+	typeJSON = []string{"application/json;charset=UTF-8"}
+	noStore  = []string{"no-store"}
+	noCache  = []string{"no-cache"}
+	byOrigin = []string{"Origin"}
+)
+
 // writeBody writes JSON that is not to be kept by anybody on the way.
 func writeBody(w http.ResponseWriter, status int, body []byte) error {
 	h := w.Header()
-	h.Set("Content-Type", "application/json;charset=UTF-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Pragma", "no-cache")
+	h["Content-Type"], h["Cache-Control"], h["Pragma"] = typeJSON, noStore, noCache
 	w.WriteHeader(status)
 	_, err := w.Write(body)
 	return err

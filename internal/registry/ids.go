@@ -9,7 +9,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"strings"
+	"sync"
 )
 
 // Namespace is the first part of every identifier that leaves the server ("amzn1" unless the operator chose another).
@@ -121,21 +123,37 @@ func isLowerHex(s string, digits int) bool {
 // userIDChars is the length of a user ID's last part: 140 bits in base32.
 const userIDChars = 28
 
-// UserID is the identifier by which one developer account knows one person. It is pairwise: the same for all
-// applications of a developer account, and not to be linked with what another developer account sees
-// (login-with-amazon.md section 1). The key is the installation's, at least 32 random bytes, and never rotated, since
-// an identifier once given out must stay.
-func UserID(ns Namespace, key []byte, developerID, accountID int64) string {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte("gatelodge user id v1"))
-	var ids [16]byte
-	binary.BigEndian.PutUint64(ids[:8], uint64(developerID))
-	binary.BigEndian.PutUint64(ids[8:], uint64(accountID))
-	mac.Write(ids[:])
-	// 28 characters carry 17.5 bytes: encode 18 and drop the last character's leftover bits with it.
-	sum := mac.Sum(nil)[:18]
-	return string(ns) + kindAccount + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum)[:userIDChars]
+// UserIDs makes the identifiers by which developer accounts know people. It is safe for concurrent use.
+type UserIDs struct {
+	namespace Namespace
+	macs      sync.Pool // of hash.Hash: setting up the key costs more than using it
 }
+
+// NewUserIDs takes the key of the installation, at least 32 random bytes. It is never rotated, since an identifier once
+// given out must stay.
+func NewUserIDs(ns Namespace, key []byte) *UserIDs {
+	return &UserIDs{namespace: ns, macs: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+}
+
+// Of is the identifier by which one developer account knows one person. It is pairwise: the same for all applications of
+// a developer account, and not to be linked with what another developer account sees (login-with-amazon.md section 1).
+func (u *UserIDs) Of(developerID, accountID int64) string {
+	mac := u.macs.Get().(hash.Hash)
+	defer u.macs.Put(mac)
+	mac.Reset()
+	said := append(make([]byte, 0, 64), "gatelodge user id v1"...)
+	said = binary.BigEndian.AppendUint64(said, uint64(developerID))
+	said = binary.BigEndian.AppendUint64(said, uint64(accountID))
+	mac.Write(said)
+	// 28 characters carry 17.5 bytes: encode 18 and drop the last character's leftover bits with it.
+	sum := mac.Sum(said[:0])[:18]
+	text := append(make([]byte, 0, 64), u.namespace...)
+	text = append(text, kindAccount...)
+	text = userIDEncoding.AppendEncode(text, sum)
+	return string(text[:len(u.namespace)+len(kindAccount)+userIDChars])
+}
+
+var userIDEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // DescribeClientID says in words why s is not a client ID of this namespace: which other identifier it is, or what is
 // missing from it. It returns "" for a well-formed one. The text is meant for the owner of the application and does

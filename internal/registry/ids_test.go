@@ -111,7 +111,7 @@ func TestUserID(t *testing.T) {
 	key := []byte("0123456789abcdef0123456789abcdef")
 	// Computed with another program: these are stored by applications for ever and must not change.
 	const want = "amzn1.account.LW4UTMHBPOOMTU22SYXKGATKG2DA"
-	got := UserID("amzn1", key, 7, 42)
+	got := NewUserIDs("amzn1", key).Of(7, 42)
 	if got != want {
 		t.Errorf("UserID = %q, want %q", got, want)
 	}
@@ -119,10 +119,10 @@ func TestUserID(t *testing.T) {
 		t.Errorf("UserID = %q: not the contract's shape", got)
 	}
 	for name, other := range map[string]string{
-		"another developer": UserID("amzn1", key, 8, 42),
-		"another person":    UserID("amzn1", key, 7, 43),
-		"the two exchanged": UserID("amzn1", key, 42, 7),
-		"another key":       UserID("amzn1", key[1:], 7, 42),
+		"another developer": NewUserIDs("amzn1", key).Of(8, 42),
+		"another person":    NewUserIDs("amzn1", key).Of(7, 43),
+		"the two exchanged": NewUserIDs("amzn1", key).Of(42, 7),
+		"another key":       NewUserIDs("amzn1", key[1:]).Of(7, 42),
 	} {
 		if other == got {
 			t.Errorf("%s: the same user ID %q", name, got)

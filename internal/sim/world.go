@@ -152,6 +152,13 @@ func (w *World) host() string {
 	return u.Host
 }
 
+// Handler is the server's, for tests that measure it without the network.
+func (w *World) Handler() http.Handler {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.hosts[w.host()]
+}
+
 // Host makes h answer at a host, such as an application's.
 func (w *World) Host(host string, h http.Handler) {
 	w.mu.Lock()

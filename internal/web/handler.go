@@ -78,7 +78,7 @@ func (k *Kit) API(h Handler, opts ...Option) http.Handler {
 	rt := newRoute(opts)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		res, r, req := k.begin(w, r)
-		res.Header().Set("X-Content-Type-Options", "nosniff")
+		res.Header()["X-Content-Type-Options"] = noSniff
 		r.Body = http.MaxBytesReader(res, r.Body, rt.maxBody)
 		err := guard(h, res, r)
 		if err != nil && res.status == 0 {

@@ -13,6 +13,9 @@ const (
 	openerPolicy = "Cross-Origin-Opener-Policy"
 )
 
+// noSniff is the one value of a header, made once.
+var noSniff = []string{"nosniff"}
+
 // pageHeaders are sent with every page. The policy allows nothing inline.
 func pageHeaders(secure bool) http.Header {
 	h := http.Header{}

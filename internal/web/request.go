@@ -13,11 +13,12 @@ import (
 	"time"
 )
 
-// request is what one request gathers on its way: its id and what its record
-// in the log will say.
+// request is what one request gathers on its way: its id, what was answered and
+// what its record in the log will say.
 type request struct {
-	id      string
-	started time.Time
+	id       string
+	started  time.Time
+	response response
 
 	mu    sync.Mutex
 	attrs []slog.Attr
@@ -76,9 +77,9 @@ func newRequestID() string {
 }
 
 func (k *Kit) begin(w http.ResponseWriter, r *http.Request) (*response, *http.Request, *request) {
-	req := &request{id: newRequestID(), started: k.now()}
+	req := &request{id: newRequestID(), started: k.now(), response: response{ResponseWriter: w}}
 	w.Header().Set("X-Amzn-Requestid", req.id)
-	return &response{ResponseWriter: w}, r.WithContext(context.WithValue(r.Context(), requestKey{}, req)), req
+	return &req.response, r.WithContext(context.WithValue(r.Context(), requestKey{}, req)), req
 }
 
 // record counts the request and writes its one line. The route is the matched pattern: the
@@ -92,28 +93,36 @@ func (k *Kit) record(rt *route, r *http.Request, w *response, req *request, err 
 	if !ok {
 		route = r.Pattern
 	}
-	took := k.now().Sub(req.started)
+	now := k.now()
+	took := now.Sub(req.started)
 	req.mu.Lock()
 	route, more := cmp.Or(req.route, route), req.attrs
 	req.mu.Unlock()
 	k.meters.meter(&rt.meter, route).count(r.Method, status, took)
-	attrs := []slog.Attr{
+	level := slog.LevelInfo
+	if status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	handler := k.log.Handler()
+	if !handler.Enabled(r.Context(), level) {
+		return
+	}
+	// Not by the logger: it would look for the line of the program that calls it, which
+	// is always this one, and which costs more than all the rest.
+	line := slog.NewRecord(now, level, "request", 0)
+	line.AddAttrs(
 		slog.String("method", knownMethod(r.Method)),
 		slog.String("route", route),
 		slog.Int("status", status),
 		slog.Duration("duration", took),
 		slog.Int64("bytes", w.bytes),
 		slog.String("request_id", req.id),
-	}
-	attrs = append(attrs, more...)
+	)
+	line.AddAttrs(more...)
 	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()))
+		line.AddAttrs(slog.String("error", err.Error()))
 	}
-	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError {
-		level = slog.LevelError
-	}
-	k.log.LogAttrs(r.Context(), level, "request", attrs...)
+	_ = handler.Handle(r.Context(), line) // as the logger does: there is nowhere to tell it
 }
 
 // knownMethod keeps the log free of words that a stranger made up.

@@ -1,0 +1,177 @@
+package provider_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gatelodge/internal/registry"
+	"gatelodge/internal/sim"
+)
+
+// hot is a request that applications send all the time, as the server's handler gets
+// it. Each call makes another one.
+type hot struct {
+	name   string
+	budget float64 // allocations of the handler
+	next   func() *http.Request
+	status int
+}
+
+// hotRequests needs a world in which time does not run out on its tokens.
+func hotRequests(t testing.TB, w *sim.World) []hot {
+	app, relying := w.NewApplication(), w.NewApplication()
+	relying.Set(func(s *registry.Settings) { s.IDTokenAlg = "ES256" })
+	user := w.SignUp("Ada Lovelace")
+	user.Code(app, sim.Standard) // has consented before
+	user.Code(relying, sim.Standard, "scope", "openid profile")
+	given := app.Redeem(sim.Standard, user.Code(app, sim.Standard))
+	access, refresh := given.Text("access_token"), given.Text("refresh_token")
+	openID := relying.Redeem(sim.Standard, user.Code(relying, sim.Standard, "scope", "openid profile")).Text("access_token")
+	page := singlePage(w)
+
+	authorize := func(a *sim.Application, scope string) *http.Request {
+		r := request(http.MethodGet, strings.TrimPrefix(a.AuthorizeURL(sim.Standard, append([]string{"scope", scope}, publicAsk...)...), w.Issuer), "")
+		for _, c := range user.Cookies() {
+			r.AddCookie(c)
+		}
+		return r
+	}
+	form := func(path string, values url.Values, a *sim.Application) *http.Request {
+		r := request(http.MethodPost, path, values.Encode())
+		r.SetBasicAuth(a.ID, a.Secret)
+		return r
+	}
+	bearer := func(path, token string) *http.Request {
+		r := request(http.MethodGet, path, "")
+		r.Header.Set("Authorization", "Bearer "+token)
+		return r
+	}
+	exchange := func(a *sim.Application, scope string) *http.Request {
+		form := a.RedeemForm(codeOf(t, w, authorize(a, scope)), "code_verifier", sim.Verifier)
+		return request(http.MethodPost, "/oauth2/token", form.Encode())
+	}
+	return []hot{
+		{"client credentials", 33, func() *http.Request {
+			return form("/oauth2/token", url.Values{"grant_type": {"client_credentials"}}, app)
+		}, 200},
+		{"refresh", 38, func() *http.Request {
+			return form("/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}, app)
+		}, 200},
+		{"introspection", 36, func() *http.Request { return form("/oauth2/introspect", url.Values{"token": {access}}, app) }, 200},
+		{"tokeninfo", 34, func() *http.Request {
+			return request(http.MethodGet, "/auth/o2/tokeninfo?"+url.Values{"access_token": {access}}.Encode(), "")
+		}, 200},
+		{"profile", 24, func() *http.Request { return bearer("/user/profile", access) }, 200},
+		{"userinfo", 22, func() *http.Request { return bearer("/oauth2/userinfo", openID) }, 200},
+		{"authorize", 57, func() *http.Request { return authorize(app, "profile") }, 302},
+		{"exchange", 110, func() *http.Request { return exchange(app, "profile") }, 200},
+		{"exchange with an ID token", 190, func() *http.Request { return exchange(relying, "openid profile") }, 200},
+		{"rotating refresh", 92, func() *http.Request {
+			_, step := family(t, page, user)
+			return request(http.MethodPost, "/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {step}, "client_id": {page.ID}}.Encode())
+		}, 200},
+	}
+}
+
+func request(method, target, body string) *http.Request {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return r
+}
+
+// codeOf is the code that an authorization request gives at once.
+func codeOf(t testing.TB, w *sim.World, r *http.Request) string {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	w.Handler().ServeHTTP(answer, r)
+	to, err := url.Parse(answer.Header().Get("Location"))
+	if err != nil || to.Query().Get("code") == "" {
+		t.Fatalf("no code: %d %s", answer.Code, answer.Header().Get("Location"))
+	}
+	return to.Query().Get("code")
+}
+
+// TestAllocationBudget: what the handler of a request allocates. Each allocation costs
+// some thirty nanoseconds with its share of the collector's work.
+func TestAllocationBudget(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, w *sim.World) {
+		for _, h := range hotRequests(t, w) {
+			const runs = 100
+			requests := make([]*http.Request, runs+1) // AllocsPerRun warms up with one
+			for i := range requests {
+				requests[i] = h.next()
+			}
+			handler, i := w.Handler(), 0
+			got := testing.AllocsPerRun(runs, func() {
+				answer := &sink{header: http.Header{}}
+				handler.ServeHTTP(answer, requests[i])
+				if answer.status != h.status {
+					t.Fatalf("%s: %d", h.name, answer.status)
+				}
+				i++
+			}) - 2 // the sink and its header
+			if got > h.budget {
+				t.Errorf("%s allocates %v times, budget %v", h.name, got, h.budget)
+			}
+		}
+	})
+}
+
+func BenchmarkHandler(b *testing.B) {
+	w := sim.New(b)
+	for _, h := range hotRequests(b, w) {
+		b.Run(h.name, func(b *testing.B) {
+			handler := w.Handler()
+			b.ReportAllocs()
+			var waiting []*http.Request
+			var used time.Duration
+			for b.Loop() {
+				if len(waiting) == 0 {
+					b.StopTimer()
+					if used != 0 {
+						used += processorTime(b)
+					}
+					for range 256 {
+						waiting = append(waiting, h.next())
+					}
+					used -= processorTime(b)
+					b.StartTimer()
+				}
+				answer := &sink{header: http.Header{}}
+				if handler.ServeHTTP(answer, waiting[0]); answer.status != h.status {
+					b.Fatal(answer.status)
+				}
+				waiting = waiting[1:]
+			}
+			used += processorTime(b)
+			b.ReportMetric(float64(used)/float64(b.N), "cpu-ns/op")
+		})
+	}
+}
+
+// processorTime is what this process has used of it: on a busy machine it says more
+// than the clock.
+func processorTime(b *testing.B) time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// sink is an http.ResponseWriter that keeps the status.
+type sink struct {
+	header http.Header
+	status int
+}
+
+func (s *sink) Header() http.Header         { return s.header }
+func (s *sink) WriteHeader(status int)      { s.status = status }
+func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
