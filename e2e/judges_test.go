@@ -42,8 +42,14 @@ var (
 	passed = regexp.MustCompile(`(?m)^# pass [1-9]\d*$`)
 )
 
-// judge runs a script of the folder judges with node.
+// judge runs a script of the folder judges on Gatelodge.
 func (c *court) judge(t *testing.T, name string) {
+	t.Helper()
+	judge(t, name, "GATELODGE_ISSUER="+c.issuer, "GATELODGE_COURT="+c.url)
+}
+
+// judge runs a script of the folder judges with node.
+func judge(t *testing.T, name string, env ...string) {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
 		without(t, "node is not there")
@@ -59,7 +65,7 @@ func (c *court) judge(t *testing.T, name string) {
 		}
 	}
 	cmd := exec.CommandContext(t.Context(), "node", "--test-reporter=tap", script)
-	cmd.Env = append(os.Environ(), "GATELODGE_ISSUER="+c.issuer, "GATELODGE_COURT="+c.url)
+	cmd.Env = append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil || !passed.Match(out) {
 		t.Fatalf("%s: %v\n%s", script, err, out)
 	}

@@ -12,11 +12,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// What all tests share: the program, built once, and one Chromium, in which every
+// What all tests share: the programs, built once, and one Chromium, in which every
 // person has a profile of their own.
 var shared struct {
 	binary string
-	chrome context.Context
+	// slate and downloader are the programs beside it.
+	slate, downloader string
+	chrome            context.Context
 	// noChrome says why there is none.
 	noChrome string
 }
@@ -33,8 +35,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	shared.binary = filepath.Join(dir, "gatelodge")
-	if out, err := exec.Command("go", "build", "-o", shared.binary, "gatelodge/cmd/gatelodge").CombinedOutput(); err != nil {
+	shared.binary, shared.slate, shared.downloader = filepath.Join(dir, "gatelodge"), filepath.Join(dir, "slate"), filepath.Join(dir, "report-downloader")
+	if out, err := exec.Command("go", "build", "-o", dir, "gatelodge/cmd/gatelodge", "gatelodge/cmd/slate", "gatelodge/cmd/report-downloader").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		return 1
 	}

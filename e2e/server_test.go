@@ -38,8 +38,31 @@ func serve(t *testing.T, dialect sqldb.Dialect, args ...string) *server {
 		s.database = sqldbtest.Config(t, sqldb.Postgres)
 		args = append(args, "--database", s.database.URL, "--key-file", keyFile(t))
 	}
-	cmd := exec.Command(shared.binary, args...)
-	cmd.Stderr = s.log
+	cmd := s.start(t, args)
+	t.Cleanup(func() { s.stop(t, cmd) })
+	return s
+}
+
+// start runs the program and waits until it serves.
+func (s *server) start(t *testing.T, args []string) *exec.Cmd {
+	t.Helper()
+	var printed struct{ Issuer, Console, Account, Help string }
+	cmd := start(t, s.log, &printed, shared.binary, args...)
+	if printed.Console != printed.Issuer+"/console" || printed.Account != printed.Issuer+"/account" || printed.Help != printed.Issuer+"/help" {
+		t.Fatalf("serve printed %+v", printed)
+	}
+	s.issuer = printed.Issuer
+	return cmd
+}
+
+func (s *server) stop(t *testing.T, cmd *exec.Cmd) { stop(t, s.log, cmd) }
+
+// start starts a program that serves, and reads the record that it prints then. The
+// caller stops it.
+func start(t *testing.T, log *lockedBuffer, printed any, program string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -47,29 +70,25 @@ func serve(t *testing.T, dialect sqldb.Dialect, args ...string) *server {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.stop(t, cmd) })
 	line := make(chan []byte, 1)
 	go func() {
 		first, _ := bufio.NewReader(out).ReadBytes('\n')
 		line <- first
 	}()
-	var printed struct{ Issuer, Console, Account, Help string }
 	select {
 	case first := <-line:
-		if err := json.Unmarshal(first, &printed); err != nil {
-			t.Fatalf("serve printed %q (%v), and on standard error:\n%s", first, err, s.log)
+		if err := json.Unmarshal(first, printed); err != nil {
+			_ = cmd.Process.Kill()
+			t.Fatalf("%s printed %q (%v), and on standard error:\n%s", program, first, err, log)
 		}
 	case <-time.After(20 * time.Second):
-		t.Fatalf("serve printed no addresses, and on standard error:\n%s", s.log)
+		_ = cmd.Process.Kill()
+		t.Fatalf("%s printed nothing, and on standard error:\n%s", program, log)
 	}
-	if printed.Console != printed.Issuer+"/console" || printed.Account != printed.Issuer+"/account" || printed.Help != printed.Issuer+"/help" {
-		t.Fatalf("serve printed %+v", printed)
-	}
-	s.issuer = printed.Issuer
-	return s
+	return cmd
 }
 
-func (s *server) stop(t *testing.T, cmd *exec.Cmd) {
+func stop(t *testing.T, log *lockedBuffer, cmd *exec.Cmd) {
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Errorf("SIGTERM: %v", err)
 	}
@@ -79,7 +98,7 @@ func (s *server) stop(t *testing.T, cmd *exec.Cmd) {
 		t.Errorf("after SIGTERM: %v", err)
 	}
 	if t.Failed() {
-		t.Logf("the end of the server's log:\n%s", s.log.tail(20))
+		t.Logf("the end of the log of %s:\n%s", filepath.Base(cmd.Path), log.tail(20))
 	}
 }
 
@@ -96,17 +115,25 @@ func keyFile(t *testing.T) string {
 // run runs a command of the program beside the server, on the same database.
 func (s *server) run(t *testing.T, args ...string) map[string]any {
 	t.Helper()
-	cmd := exec.Command(shared.binary, append(args, "--json", "--data", filepath.Dir(s.database.Path))...)
+	return command(t, "", shared.binary, append(args, "--data", filepath.Dir(s.database.Path))...)
+}
+
+// command runs a command of a program that reads input, and gives the record that it
+// prints.
+func command(t *testing.T, input, program string, args ...string) map[string]any {
+	t.Helper()
+	cmd := exec.Command(program, append(args, "--json")...)
+	cmd.Stdin = strings.NewReader(input)
 	out, err := cmd.Output()
 	if err != nil {
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-			t.Fatalf("gatelodge %v: %v\n%s", args, err, exit.Stderr)
+			t.Fatalf("%v: %v\n%s", cmd.Args, err, exit.Stderr)
 		}
 		t.Fatal(err)
 	}
 	var record map[string]any
 	if err := json.NewDecoder(bytes.NewReader(out)).Decode(&record); err != nil && !errors.Is(err, io.EOF) {
-		t.Fatalf("gatelodge %v printed %q", args, out)
+		t.Fatalf("%v printed %q", cmd.Args, out)
 	}
 	return record
 }

@@ -15,6 +15,9 @@
 // at each request (introspection, RFC 7662), and when that fails too the request is
 // answered 503: a token is never taken on trust.
 //
+// Bad tokens cost the server little: [Options.MaxBadTokens]. An API behind a proxy says
+// in [Options.Address] where a request comes from.
+//
 // Tokens that are JWTs (RFC 9068) are verified without asking, under the same rule.
 // Tokens that are bound to a key need a proof of it (DPoP, RFC 9449).
 package guard

@@ -2,9 +2,11 @@ package guard_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
+	"net/http/httptest"
 
 	"gatelodge/guard"
 )
@@ -44,10 +46,48 @@ func ExampleGuard_Check() {
 		if r.Method != http.MethodGet {
 			scope = "reports:write"
 		}
-		if _, err := g.Check(r, scope); err != nil {
-			http.Error(w, "not allowed", http.StatusForbidden)
+		_, err := g.Check(r, scope)
+		if refused, ok := errors.AsType[*guard.Error](err); ok {
+			refused.Write(w) // or an answer of the API's own, with refused.Challenge()
+			return
+		}
+		if err != nil { // nobody could be asked: never let a request through
+			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "done")
 	})
+}
+
+// Require gives middleware as routers take it: router.Use(g.Require("reports:read")).
+func ExampleGuard_Require() {
+	g, err := guard.New(guard.Options{
+		Issuer: "https://id.example.com", Audience: "https://api.example.com", ClientID: "…", ClientSecret: "…",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	read, write := g.Require("reports:read"), g.Require("reports:read", "reports:write")
+	mux := http.NewServeMux()
+	mux.Handle("GET /reports", read(http.NotFoundHandler()))
+	mux.Handle("POST /reports", write(http.NotFoundHandler()))
+
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequest("GET", "/reports", nil))
+	fmt.Println(w.Code, w.Header().Get("WWW-Authenticate"))
+	// Output: 401 Bearer
+}
+
+// A handler's test needs no server.
+func ExampleNewContext() {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		principal, _ := guard.From(r.Context())
+		fmt.Fprint(w, "reports of ", principal.Subject)
+	})
+	r := httptest.NewRequest("GET", "/reports", nil)
+	r = r.WithContext(guard.NewContext(r.Context(), guard.Principal{Subject: "amzn1.account.ADA"}))
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	fmt.Println(w.Body)
+	// Output: reports of amzn1.account.ADA
 }

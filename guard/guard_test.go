@@ -392,6 +392,58 @@ func TestBoundToken(t *testing.T) {
 	})
 }
 
+// TestKeyOfTheAPI: an API whose profile authenticates by key asks and follows like others.
+func TestKeyOfTheAPI(t *testing.T) {
+	inScene(t, registry.Opaque, nil, func(t *testing.T, s *scene) {
+		key := s.NewClientKey()
+		s.api.UseKey(key)
+		var fail error
+		var err error
+		s.guard, err = guard.New(guard.Options{
+			Issuer: s.Issuer, Audience: apiURL, ClientID: s.api.ID, Client: &http.Client{Transport: s.wire}, Logger: slog.New(slog.DiscardHandler),
+			Assertion: func(context.Context) (string, error) { return s.api.Assertion(key), fail },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { s.guard.Run(ctx) })
+		defer running.Wait()
+		defer cancel()
+		time.Sleep(time.Minute)
+		token := s.token("reports:read")
+		for range 3 {
+			if got := s.with(token); got.Code != http.StatusOK {
+				t.Fatal(got.Code, got.Body)
+			}
+		}
+		if asked := s.wire.count("/oauth2/introspect"); asked != 1 {
+			t.Errorf("asked %d times", asked)
+		}
+		s.user.Open("/account/applications").Press("Remove")
+		time.Sleep(100 * time.Millisecond)
+		if got := s.with(token); got.Code != http.StatusUnauthorized {
+			t.Errorf("after the consent was removed: %d", got.Code)
+		}
+		fail = errors.New("the key is locked")
+		if got := s.with(s.token("reports:read")); got.Code != http.StatusServiceUnavailable {
+			t.Errorf("without an assertion: %d", got.Code)
+		}
+	})
+}
+
+// TestNewContext: a handler's test needs no server.
+func TestNewContext(t *testing.T) {
+	want := guard.Principal{Subject: "u", ClientID: "c", Scopes: []string{"reports:read"}}
+	if got, ok := guard.From(guard.NewContext(t.Context(), want)); !ok || got.Subject != "u" || !got.User() {
+		t.Errorf("%+v, %v", got, ok)
+	}
+	if got, ok := guard.From(t.Context()); ok || got.Subject != "" {
+		t.Errorf("of nobody: %+v, %v", got, ok)
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	good := guard.Options{Issuer: "https://id.example.com", Audience: "a", ClientID: "c", ClientSecret: "s"}
 	if _, err := guard.New(good); err != nil {
@@ -403,6 +455,9 @@ func TestNewRefuses(t *testing.T) {
 		"another scheme":  func(o *guard.Options) { o.Issuer = "ftp://id.example.com" },
 		"no audience":     func(o *guard.Options) { o.Audience = "" },
 		"no secret":       func(o *guard.Options) { o.ClientSecret = "" },
+		"no client ID":    func(o *guard.Options) { o.ClientID = "" },
+		"secret and key":  func(o *guard.Options) { o.Assertion = func(context.Context) (string, error) { return "", nil } },
+		"no tokens":       func(o *guard.Options) { o.MaxTokens = -1 },
 		"too small bound": func(o *guard.Options) { o.MaxStale = time.Second },
 	} {
 		o := good

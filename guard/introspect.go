@@ -21,20 +21,38 @@ type answer struct {
 }
 
 // answer finds out about a token: from memory, by its signature, or by asking.
-func (g *Guard) answer(ctx context.Context, token string, now time.Time) (answer, error) {
-	followed := g.follow.trusted(now, g.MaxStale)
+func (g *Guard) answer(r *http.Request, token string, now time.Time) (answer, error) {
+	ctx := r.Context()
+	followed := g.follow.trusted(now, g.options.MaxStale)
+	kept, known := g.answers.get(token, now)
 	if followed {
-		if a, ok := g.answers.get(token, now); ok {
-			return a, nil
+		if known {
+			return kept, nil
 		}
 		if a, ok := g.verify(ctx, token, now); ok {
 			g.answers.put(token, a, now)
 			return a, nil
 		}
 	}
+	network := networkOf(g.options.Address(r))
+	if !known {
+		if g.strangers.isBad(token, now) {
+			return answer{}, nil
+		}
+		if wait := g.strangers.ask(network, now); wait > 0 {
+			return answer{}, tooManyBadTokens(wait)
+		}
+	}
 	began := g.answers.mark()
 	a, err := g.introspect(ctx, token)
-	if err == nil && a.active && followed {
+	switch {
+	case err == nil && !a.active:
+		g.strangers.noteBad(token, now.Add(g.options.MaxStale), now)
+		return a, nil
+	case !known:
+		g.strangers.wasNotBad(network, now)
+	}
+	if err == nil && followed {
 		g.answers.putSince(began, token, a, now)
 	}
 	return a, err
@@ -42,13 +60,10 @@ func (g *Guard) answer(ctx context.Context, token string, now time.Time) (answer
 
 // introspect asks the server (RFC 7662).
 func (g *Guard) introspect(ctx context.Context, token string) (answer, error) {
-	body := strings.NewReader(url.Values{"token": {token}, "token_type_hint": {"access_token"}}.Encode())
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.Issuer+"/oauth2/introspect", body)
+	r, err := g.post(ctx, "/oauth2/introspect", url.Values{"token": {token}, "token_type_hint": {"access_token"}})
 	if err != nil {
 		return answer{}, err
 	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	g.authenticate(r)
 	var told struct {
 		Active       bool     `json:"active"`
 		Scope        string   `json:"scope"`
@@ -66,7 +81,7 @@ func (g *Guard) introspect(ctx context.Context, token string) (answer, error) {
 		return answer{}, err
 	}
 	// A server tells the API about its own tokens too; those are for others.
-	if !told.Active || told.Issuer != g.Issuer || !slices.Contains(told.Audience, g.Audience) {
+	if !told.Active || told.Issuer != g.options.Issuer || !slices.Contains(told.Audience, g.options.Audience) {
 		return answer{}, nil
 	}
 	return answer{
@@ -80,14 +95,36 @@ func (g *Guard) introspect(ctx context.Context, token string) (answer, error) {
 // maxAnswer bounds what is read of the server's answers.
 const maxAnswer = 1 << 20
 
-// authenticate adds the API's own credentials (RFC 6749 section 2.3.1).
-func (g *Guard) authenticate(r *http.Request) {
-	r.SetBasicAuth(url.QueryEscape(g.ClientID), url.QueryEscape(g.ClientSecret))
+// post makes a request with the API's own credentials: by secret (RFC 6749 section
+// 2.3.1) or by key (RFC 7523 section 2.2).
+func (g *Guard) post(ctx context.Context, path string, form url.Values) (*http.Request, error) {
+	if g.options.Assertion != nil {
+		assertion, err := g.options.Assertion(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("guard: the client assertion: %w", err)
+		}
+		form.Set("client_id", g.options.ClientID)
+		form.Set("client_assertion", assertion)
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.options.Issuer+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if g.options.Assertion == nil {
+		g.useSecret(r)
+	}
+	return r, nil
+}
+
+func (g *Guard) useSecret(r *http.Request) {
+	r.SetBasicAuth(url.QueryEscape(g.options.ClientID), url.QueryEscape(g.options.ClientSecret))
 }
 
 // ask sends a request to the server and reads the JSON that comes.
 func (g *Guard) ask(r *http.Request, into any) error {
-	response, err := g.Client.Do(r)
+	response, err := g.options.Client.Do(r)
 	if err != nil {
 		return fmt.Errorf("guard: %w", withoutQuery(err))
 	}

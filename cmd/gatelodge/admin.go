@@ -169,6 +169,13 @@ func (p *printer) print(key, label string, value any) {
 	p.keys = append(p.keys, key)
 }
 
+// note adds a sentence for people.
+func (p *printer) note(format string, args ...any) {
+	if !p.asJSON {
+		fmt.Fprintf(p.w, format+"\n", args...)
+	}
+}
+
 // end ends the record.
 func (p *printer) end() {
 	if len(p.keys) == 0 {

@@ -9,18 +9,18 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"syscall"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
 	"gatelodge/internal/config"
 	"gatelodge/internal/keyring"
+	"gatelodge/internal/logging"
 	"gatelodge/internal/mail"
 	"gatelodge/internal/provider"
 	"gatelodge/internal/server"
@@ -67,11 +67,19 @@ at most.`,
 // megabytes and saves a tenth of the time that a token takes. GOGC overrides it.
 const gcPercent = 200
 
+// memoryLimit is where the collector stops waiting for that: twice what lives when all
+// of the view's caches are full (live/view.go), and room for passwords. GOMEMLIMIT
+// overrides it.
+const memoryLimit = 384 << 20
+
 func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	logger, flush := newLogger(os.Stderr)
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	logger, flush := logging.New(os.Stderr)
 	defer flush()
 	sender, err := mailSender(cfg)
 	if err != nil {
@@ -90,10 +98,18 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	if issuer == "" {
 		issuer = "http://localhost:" + strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 	}
+	metrics := newMetrics()
 	c := server.Config{
+		Metrics:  metrics,
 		Database: databaseConfig(cfg), Ring: ring, Issuer: issuer, Namespace: cfg.Namespace,
 		Registration: provider.Registration(cfg.Registration), RegistrationScopes: cfg.RegistrationScopes,
 		SignUp: signin.SignUp(cfg.SignUp), Mail: sender, Contact: cfg.Contact, TrustedProxies: cfg.TrustedProxies, Logger: logger,
+		FreeMemory: debug.FreeOSMemory,
+	}
+	if cfg.Regions != "" {
+		if c.Regions, err = config.LoadRegions(cfg.Regions, issuer); err != nil {
+			return err
+		}
 	}
 	s, err := server.New(ctx, c)
 	if err != nil {
@@ -103,14 +119,13 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	public := newHTTPServer(s.Handler(), logger)
 	failed := make(chan error, 2)
 	go func() { failed <- public.Serve(listener) }()
-	servers := []*http.Server{public}
+	var private *http.Server
 	if cfg.Metrics != "" {
 		l, err := net.Listen("tcp", cfg.Metrics)
 		if err != nil {
 			return errors.Join(err, public.Close(), s.Close())
 		}
-		private := newHTTPServer(metricsHandler(s), logger)
-		servers = append(servers, private)
+		private = newHTTPServer(metricsHandler(s, metrics), logger)
 		go func() { failed <- private.Serve(l) }()
 		out.print("metrics", "Metrics", "http://"+l.Addr().String()+"/metrics")
 	}
@@ -121,17 +136,59 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	out.print("help", "Help", issuer+"/help")
 	out.end()
 
+	b := readBuild()
+	logger.Info("serving", "version", b.version, "revision", b.revision, "issuer", issuer, "listen", listener.Addr().String(), "database", s.Dialect().String(), "metrics", cfg.Metrics)
+	warnOfSettings(cfg, logger)
+
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-		defer cancel()
-		s.Drain()
-		for _, srv := range servers {
-			err = errors.Join(err, srv.Shutdown(drain))
-		}
+		err = drain(context.WithoutCancel(ctx), s, public, logger)
+	}
+	if private != nil {
+		err = errors.Join(err, private.Close())
 	}
 	return errors.Join(err, s.Close())
+}
+
+// drain ends the public listener: /readyz says so first, long polls are answered, and
+// requests in flight have time to end. A second signal ends the program at once.
+func drain(ctx context.Context, s *server.Server, public *http.Server, logger *slog.Logger) error {
+	began := time.Now()
+	logger.Info("shutting down: waiting for requests in flight", "at_most", drainTime)
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(again)
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	go func() {
+		select {
+		case <-again:
+			logger.Warn("a second signal: requests in flight are cut off")
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	s.Drain()
+	err := public.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("requests in flight were cut off after %v: %w", time.Since(began).Round(time.Millisecond), err), public.Close())
+	}
+	logger.Info("stopped listening", "after", time.Since(began))
+	return err
+}
+
+// warnOfSettings says once what is likely to be a slip; doctor says more.
+func warnOfSettings(cfg config.Config, logger *slog.Logger) {
+	if cfg.OnLoopback() {
+		return
+	}
+	if len(cfg.TrustedProxies) == 0 {
+		logger.Warn("no proxy's forwarding headers are believed: if one ends TLS for this server, limits by address hit all people together; give --trusted-proxies")
+	}
+	if cfg.SMTP == "" {
+		logger.Warn("there is no mail server: people cannot confirm their address or recover their account; give --smtp")
+	}
 }
 
 func mailSender(cfg config.Config) (mail.Sender, error) {
@@ -154,27 +211,6 @@ func newHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
-}
-
-// metricsHandler is the operator's listener.
-func metricsHandler(s *server.Server) http.Handler {
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gatelodge_feed_lag_seconds", Help: "Time since the feed of changes was last read."}, func() float64 {
-			_, lag := s.View.Trusted()
-			return lag.Seconds()
-		}))
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := s.Ready(r.Context()); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ready")
-	})
-	return mux
 }
 
 // openRing opens the key file. For a new embedded database it is made when it is

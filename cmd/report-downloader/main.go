@@ -34,8 +34,6 @@ const (
 // usageError says that the command was called wrongly.
 type usageError struct{ error }
 
-func (e usageError) Unwrap() error { return e.error }
-
 func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // program is what the commands touch of the world.
@@ -50,7 +48,7 @@ type program struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	p := &program{transport: http.DefaultTransport, in: os.Stdin, out: os.Stdout, errs: os.Stderr, getenv: os.Getenv, browse: browse}
+	p := &program{transport: attentive(), in: os.Stdin, out: os.Stdout, errs: os.Stderr, getenv: os.Getenv, browse: browse}
 	code := p.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -90,33 +88,28 @@ func (p *program) newRoot() *cobra.Command {
 		Use: "report-downloader", Short: "Fetch your reports from Slate", SilenceErrors: true, SilenceUsage: true,
 		Long: `Fetch your reports from Slate: log in once, then sync from cron.
 
-A setting is a flag, or a variable REPORT_DOWNLOADER_... (REPORT_DOWNLOADER_CLIENT_ID
-for --client-id), or a line of the file that --config names (client-id: ...); the first
-of these wins. The client secret is in REPORT_DOWNLOADER_CLIENT_SECRET, or in the file
-that --client-secret-file names; native applications have none.
+Every flag is also a variable REPORT_DOWNLOADER_... (REPORT_DOWNLOADER_CLIENT_ID for
+--client-id). The client secret is in REPORT_DOWNLOADER_CLIENT_SECRET, or in the file
+that --client-secret-file names; native applications and devices have none.
 
 Exit codes: 0 good, 1 something is missing, 2 wrong use.`,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return wrongUse("there is no command %q; see report-downloader --help", args[0])
 			}
-			return nil
-		},
-		RunE: func(*cobra.Command, []string) error {
 			return wrongUse("a command is missing; see report-downloader --help")
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	s.define(root.PersistentFlags())
 	command := func(use, short string, run func(context.Context, settings) error) *cobra.Command {
-		c := &cobra.Command{Use: use, Short: short, Args: func(_ *cobra.Command, args []string) error {
+		c := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs}
+		c.RunE = func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return wrongUse("%s takes flags only, not %q", use, args[0])
 			}
-			return nil
-		}}
-		c.RunE = func(c *cobra.Command, _ []string) error {
-			if err := s.complete(c, p.getenv); err != nil {
+			if err := s.complete(c.Flags(), p.getenv); err != nil {
 				return err
 			}
 			return run(c.Context(), s)
@@ -129,14 +122,12 @@ Exit codes: 0 good, 1 something is missing, 2 wrong use.`,
 	login.BoolVar(&s.device, "device", false, "show a code to enter in a browser on another device")
 	login.BoolVar(&s.noBrowser, "no-browser", false, "show the address only, and open no browser")
 	login.StringVar(&s.returnURL, "return-url", "", "one of the profile's Allowed Return `URLs` (default "+loopbackReturn+", with --code "+pastedReturn+")")
-	for _, c := range []*cobra.Command{
-		command("sync", "Fetch what is new or corrected", p.sync),
-		command("status", "Show what is here and what is new", p.status),
-	} {
-		c.Flags().StringVar(&s.to, "to", "", "`folder` of the reports")
-		c.Flags().IntVar(&s.parallel, "parallel", 4, "how many `requests` are under way at once")
-	}
-	command("logout", "End the authorization and forget the tokens", p.logout)
+	sync := command("sync", "Fetch what is new or corrected", p.sync).Flags()
+	status := command("status", "Show what is here and what is new", p.status).Flags()
+	sync.StringVar(&s.to, "to", "", "`folder` of the reports")
+	status.StringVar(&s.to, "to", "", "`folder` of the reports")
+	sync.IntVar(&s.parallel, "parallel", 4, "how many `downloads` are under way at once")
+	status.BoolVar(&s.json, "json", false, "print one JSON object per line")
 	return root
 }
 

@@ -3,9 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -13,170 +15,262 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gofrs/flock"
+	"golang.org/x/sync/errgroup"
 )
 
-// each calls f for all items, so many at once.
-func each[T any](ctx context.Context, parallel int, items []T, f func(T)) {
-	next := make(chan T)
-	var wg sync.WaitGroup
-	for range min(parallel, len(items)) {
-		wg.Go(func() {
-			for i := range next {
-				if ctx.Err() == nil {
-					f(i)
-				}
-			}
-		})
-	}
-	for _, i := range items {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
+// run is one sync or status.
+type run struct {
+	*program
+	settings
+	api    *reportingAPI
+	here   fs.FS    // the reports' folder
+	disk   *os.Root // the same for sync, which writes
+	bar    *bar
+	slots  chan struct{} // for downloads
+	cancel context.CancelCauseFunc
+
+	mu       sync.Mutex
+	shelves  map[string]shelf // by the paths of their lists
+	problems []error
+	fetched  int
 }
 
-func (p *program) sync(ctx context.Context, s settings) error {
-	unlock := func() {}
-	r, ctx, err := p.start(ctx, s, func() (err error) {
-		if err := os.MkdirAll(s.to, 0o755); err != nil {
-			return err
-		}
-		if unlock, err = lock(filepath.Join(s.to, stateFile+".lock"), atOnce); err != nil {
-			unlock = func() {}
-			return fmt.Errorf("another sync is at work in %s (%w)", s.to, err)
-		}
-		return nil
-	})
-	defer func() { unlock() }()
+// shelf is what is remembered of the folder of one report type.
+type shelf struct {
+	// Folder stays when names change.
+	Folder string `json:"folder"`
+	// Since is the newest modifiedDate that everything is here of, and Files how many
+	// files that makes.
+	Since string `json:"since"`
+	Files int    `json:"files"`
+}
+
+// own is the program's own folder among the reports: what it remembers, and what was
+// downloaded in part. It can be removed: reports that are here are known by their
+// times and digests.
+const (
+	own      = ".report-downloader"
+	ownState = own + "/state.json"
+	ownParts = own + "/parts"
+)
+
+// begin reads what a run needs. The caller calls end.
+func (p *program) begin(ctx context.Context, s settings) (r *run, _ context.Context, err error) {
+	token, err := readTokens(s)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer r.cancel(nil)
-	if r.disk, err = os.OpenRoot(s.to); err != nil {
-		return err
+	r = &run{program: p, settings: s, here: os.DirFS(s.to), bar: newBar(p.out), slots: make(chan struct{}, s.parallel), shelves: map[string]shelf{}, api: &reportingAPI{
+		base: s.slate + "/apis/v1/accounts", client: p.client(s.parallel),
+		tokens: &tokens{settings: s, client: p.client(1), token: token},
+	}}
+	text, err := fs.ReadFile(r.here, ownState)
+	if err == nil {
+		err = json.Unmarshal(text, &r.shelves)
 	}
-	defer r.disk.Close()
-	r.withdrawn(ctx)
-	slots := make(chan struct{}, s.parallel)
-	each(ctx, s.parallel, r.leaves, func(l leaf) { r.syncLeaf(ctx, l, slots) })
-	r.bars.clear()
-	cause := context.Cause(ctx)
-	if err := r.state.write(s.to); err != nil {
-		return errors.Join(cause, err)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("%s/%s: %w (it can be removed)", s.to, ownState, err)
 	}
-	fmt.Fprintf(p.out, "%d fetched, %d here in all.\n", r.fetched, r.state.count())
-	return r.verdict(cause)
+	ctx, r.cancel = context.WithCancelCause(ctx)
+	return r, ctx, nil
 }
 
-// verdict is the end of a run: what is missing, in words.
-func (r *run) verdict(cause error) error {
+// end says what is missing, in words.
+func (r *run) end(ctx context.Context) error {
+	cause := context.Cause(ctx)
 	if errors.Is(cause, context.Canceled) {
 		cause = errors.New("interrupted: the next sync goes on from here")
 	}
+	r.cancel(nil)
 	slices.SortFunc(r.problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(append(r.problems, cause)...)
 }
 
-func (s *state) count() (n int) {
-	for _, place := range s.Leaves {
-		for _, h := range place.Reports {
-			if h.Digest != "" {
-				n++
-			}
+// problem notes what is missing. A fatal one ends the run.
+func (r *run) problem(where string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f, ok := errors.AsType[fatal](err); ok {
+		r.cancel(f.error)
+	} else if err != nil && !errors.Is(err, context.Canceled) {
+		r.problems = append(r.problems, fmt.Errorf("%s: %w", where, err))
+	}
+}
+
+// each calls f for all items, some at once.
+func each[T any](items []T, parallel int, f func(T)) {
+	var g errgroup.Group
+	g.SetLimit(parallel)
+	for _, i := range items {
+		g.Go(func() error { f(i); return nil }) // f says itself what fails
+	}
+	g.Wait()
+}
+
+// sync fetches what is new or corrected.
+func (p *program) sync(ctx context.Context, s settings) error {
+	r, ctx, err := p.begin(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(s.to, ownParts), 0o755); err != nil {
+		return err
+	}
+	lock := flock.New(filepath.Join(s.to, own, "lock"))
+	defer lock.Close()
+	if mine, err := lock.TryLock(); err != nil || !mine {
+		return cmp.Or(err, fmt.Errorf("another sync is at work in %s", s.to))
+	}
+	if r.disk, err = os.OpenRoot(s.to); err != nil {
+		return err
+	}
+	defer r.disk.Close()
+	each(r.find(ctx), s.parallel, func(l place) { r.syncList(ctx, l) })
+	r.bar.clear()
+	// What a run that is ended here does not remember is listed again, and not fetched.
+	if err := replace(filepath.Join(s.to, ownState), r.shelves); err != nil {
+		r.cancel(err)
+	}
+	here := 0
+	for _, s := range r.shelves {
+		here += s.Files
+	}
+	fmt.Fprintf(p.out, "%d fetched, %d here in all.\n", r.fetched, here)
+	if len(r.problems) == 0 && ctx.Err() == nil {
+		r.disk.RemoveAll(ownParts) // of reports that were corrected meanwhile; best effort
+	}
+	return r.end(ctx)
+}
+
+// syncList fetches what changed in a list.
+func (r *run) syncList(ctx context.Context, l place) {
+	s := r.shelf(l)
+	var mu sync.Mutex
+	newest, whole := s.Since, true
+	err := r.changed(ctx, l, s, func(page []report) {
+		each(page, r.parallel, func(p report) {
+			err := r.syncReport(ctx, l, path.Join(s.Folder, p.file()), p)
+			r.problem(path.Join(s.Folder, p.file()), err)
+			mu.Lock()
+			defer mu.Unlock()
+			newest, whole = max(newest, p.Modified), whole && err == nil
+		})
+	})
+	r.problem(l.folder, err)
+	if err == nil && whole && ctx.Err() == nil {
+		s.Since = newest
+	}
+	s.Files = r.files(s.Folder)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.shelves[l.path] = s
+}
+
+// syncReport brings one report here, under its name.
+func (r *run) syncReport(ctx context.Context, l place, name string, p report) error {
+	r.slots <- struct{}{}
+	defer func() { <-r.slots }()
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case p.Download != "":
+		return r.fetch(ctx, l, name, p)
+	case p.noActivity(): // a correction may say that there was none after all
+		if err := r.disk.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	return fmt.Errorf("no address to download it: %s", cmp.Or(p.Words, p.Status, "no reason"))
+}
+
+// status shows what is here and what is new.
+func (p *program) status(ctx context.Context, s settings) error {
+	r, ctx, err := p.begin(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, l := range r.find(ctx) {
+		shelf, fresh := r.shelf(l), 0
+		err := r.changed(ctx, l, shelf, func(page []report) {
+			fresh += len(slices.DeleteFunc(page, report.noActivity))
+		})
+		if r.problem(l.folder, err); err != nil {
+			continue
+		}
+		if here := r.files(shelf.Folder); s.json {
+			json.NewEncoder(p.out).Encode(map[string]any{"folder": shelf.Folder, "here": here, "new": fresh})
+		} else {
+			fmt.Fprintf(p.out, "%s: %d here, %d new\n", shelf.Folder, here, fresh)
+		}
+	}
+	return r.end(ctx)
+}
+
+// shelf is where the reports of a list are, or will be.
+func (r *run) shelf(l place) shelf {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.shelves[l.path]
+	s.Folder = cmp.Or(s.Folder, l.folder)
+	return s
+}
+
+// files counts the reports of a folder.
+func (r *run) files(folder string) (n int) {
+	all, _ := fs.ReadDir(r.here, folder) // none are in a folder that is not there
+	for _, f := range all {
+		if path.Ext(f.Name()) == ".zip" {
+			n++
 		}
 	}
 	return n
 }
 
-// syncLeaf fetches what changed in a leaf.
-func (r *run) syncLeaf(ctx context.Context, l leaf, slots chan struct{}) {
-	var mu sync.Mutex
-	newest, whole := "", true
-	err := r.changed(ctx, l, func(place *shelf, page []report) {
-		each(ctx, cap(slots), page, func(p report) {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			err := r.syncReport(ctx, l, place, p)
-			mu.Lock()
-			defer mu.Unlock()
-			if newest = max(newest, p.Modified); err != nil {
-				whole = false
-				r.problem(place.Folder+"/"+p.file(), err)
+// changed visits the reports of a list that are not here as they are there.
+func (r *run) changed(ctx context.Context, l place, s shelf, visit func([]report)) error {
+	query := url.Values{}
+	// When something was removed here, everything is looked at.
+	if s.Since != "" && s.Files <= r.files(s.Folder) {
+		query.Set("modifiedDateGte", s.Since)
+	}
+	return pages(ctx, r.api, l.path+"/reports", query, func(page []report) {
+		visit(slices.DeleteFunc(page, func(p report) bool {
+			info, err := fs.Stat(r.here, path.Join(s.Folder, p.file()))
+			if err != nil {
+				return p.noActivity()
 			}
-		})
+			return info.ModTime().Equal(p.modified()) && (p.Bytes == 0 || info.Size() == p.Bytes)
+		}))
 	})
-	if err != nil {
-		r.problem(l.folder(), err)
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	place := r.state.shelf(l)
-	if whole && ctx.Err() == nil {
-		place.Since = max(place.Since, newest)
-	}
-	if now := time.Now(); now.Sub(r.written) > time.Second {
-		r.written = now
-		if err := r.state.write(r.to); err != nil {
-			r.cancel(err)
-		}
-	}
 }
 
-// syncReport brings one report here.
-func (r *run) syncReport(ctx context.Context, l leaf, place *shelf, p report) error {
-	name := path.Join(place.Folder, p.file())
-	var now held
-	switch {
-	case p.Download != "":
-		if err := r.disk.MkdirAll(filepath.FromSlash(place.Folder), 0o755); err != nil {
-			return err
-		}
-		bytes, digest, err := r.fetch(ctx, l, p, name)
-		if err != nil {
-			return err
-		}
-		now = p.held(bytes, digest)
-	case p.Status == "NoActivity", p.Status == "" && p.Rows == 0:
-		// A correction may say that there was none after all.
-		if err := r.disk.Remove(filepath.FromSlash(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		now = p.held(0, "")
-	default:
-		return fmt.Errorf("no address to download it: %s", cmp.Or(p.Words, p.Status, "no reason"))
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	place.Reports[p.file()] = now
-	return nil
+// report is one period of a report type.
+type report struct {
+	ID       string `json:"id"`
+	Begin    string `json:"reportDateBegin"`
+	End      string `json:"reportDateEnd"`
+	Modified string `json:"modifiedDate"`
+	Rows     int64  `json:"numRows"`
+	Status   string `json:"status"`
+	Words    string `json:"statusDescription"`
+	Download string `json:"downloadUrl"`
+	Bytes    int64  `json:"bytes"`
+	Digest   string `json:"sha256"`
 }
 
-// status shows what is here and what is new.
-func (p *program) status(ctx context.Context, s settings) error {
-	r, ctx, err := p.start(ctx, s, func() error { return nil })
-	if err != nil {
-		return err
-	}
-	defer r.cancel(nil)
-	r.withdrawn(ctx)
-	for _, l := range r.leaves {
-		fresh := 0
-		if err := r.changed(ctx, l, func(_ *shelf, page []report) {
-			fresh += len(page)
-		}); err != nil {
-			r.problem(l.folder(), err)
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		place, here := r.state.shelf(l), 0
-		for name, h := range place.Reports {
-			if h.Digest != "" && r.here(place.Folder, name, h) {
-				here++
-			}
-		}
-		fmt.Fprintf(p.out, "%s: %d here, %d new\n", place.Folder, here, fresh)
-	}
-	return r.verdict(context.Cause(ctx))
+func (r report) file() string { return fileName(firstDay(r.Begin)+"_"+firstDay(r.End)) + ".zip" }
+
+func firstDay(s string) string { return s[:min(len(s), len(time.DateOnly))] }
+
+// modified is the time that the file gets, by which it is known later.
+func (r report) modified() time.Time {
+	at, _ := time.Parse(time.RFC3339, r.Modified) // another spelling matches no file
+	return at
+}
+
+func (r report) noActivity() bool {
+	return r.Download == "" && (r.Status == "NoActivity" || r.Status == "" && r.Rows == 0)
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/gofrs/flock"
 	"golang.org/x/oauth2"
 )
 
@@ -28,22 +28,16 @@ type kept struct {
 }
 
 func readTokens(s settings) (*oauth2.Token, error) {
-	f, err := os.Open(s.tokens)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(s.tokens)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, errNotLoggedIn
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
 		return nil, fmt.Errorf("others can read the tokens in %s: make it yours alone (chmod 600), and log in again if somebody may have read them", s.tokens)
 	}
-	text, err := io.ReadAll(f)
+	text, err := os.ReadFile(s.tokens)
 	if err != nil {
 		return nil, err
 	}
@@ -58,20 +52,20 @@ func readTokens(s settings) (*oauth2.Token, error) {
 }
 
 func writeTokens(s settings, token *oauth2.Token) error {
-	text, err := json.MarshalIndent(kept{s.gatelodge, s.clientID, token}, "", "  ")
-	if err != nil {
-		return err
-	}
-	return replace(s.tokens, append(text, '\n'))
+	return replace(s.tokens, kept{s.gatelodge, s.clientID, token})
 }
 
 // replace writes a file of mode 0600 whole, or leaves the one that is there.
-func replace(path string, text []byte) error {
+func replace(path string, content any) error {
+	text, err := json.MarshalIndent(content, "", " ")
+	if err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text)
+	_, err = f.Write(append(text, '\n'))
 	if err = errors.Join(cmp.Or(err, f.Sync()), f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
@@ -81,8 +75,14 @@ func replace(path string, text []byte) error {
 	return err
 }
 
-// session has the access token, and gets another when it has ended.
-type session struct {
+// lockTokens keeps other runs from the tokens until unlock is called.
+func lockTokens(s settings) (unlock func() error, err error) {
+	lock := flock.New(s.tokens + ".lock")
+	return lock.Unlock, lock.Lock()
+}
+
+// tokens has the access token, and gets another when it has ended.
+type tokens struct {
 	settings
 	client *http.Client // for Gatelodge
 
@@ -91,47 +91,49 @@ type session struct {
 }
 
 // access gives an access token other than the one that was refused.
-func (s *session) access(ctx context.Context, refused string) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.token.Valid() && s.token.AccessToken != refused {
-		return s.token.AccessToken, nil
+func (t *tokens) access(ctx context.Context, refused string) (string, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	good := func() bool { return t.token.Valid() && t.token.AccessToken != refused }
+	if good() {
+		return t.token.AccessToken, nil
 	}
-	// Refresh tokens may be good for one use: another run must not use the same.
-	unlock, err := lock(s.tokens+".lock", waiting)
+	// Refresh tokens may be good for one use (applications without a secret): another
+	// run must not use the same, and may have another already.
+	unlock, err := lockTokens(t.settings)
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	if s.token, err = readTokens(s.settings); err != nil {
-		return "", err
+	if t.token, err = readTokens(t.settings); err != nil || good() {
+		return t.token.AccessToken, err
 	}
-	if s.token.Valid() && s.token.AccessToken != refused {
-		return s.token.AccessToken, nil
-	}
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, s.client)
-	fresh, err := s.oauth(s.standard).TokenSource(ctx, &oauth2.Token{RefreshToken: s.token.RefreshToken}).Token()
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, t.client)
+	fresh, err := t.oauth().TokenSource(ctx, &oauth2.Token{RefreshToken: t.token.RefreshToken}).Token()
 	if err != nil {
-		return "", s.explain(err)
+		return "", explain(err)
 	}
-	s.token = fresh
-	return fresh.AccessToken, writeTokens(s.settings, fresh)
+	t.token = fresh
+	return fresh.AccessToken, writeTokens(t.settings, fresh) // before anything else uses it
 }
 
-// oauth is the configuration of the library, with the addresses of one dialect.
-func (s settings) oauth(standard bool) *oauth2.Config {
-	c := &oauth2.Config{ClientID: s.clientID, ClientSecret: s.secret, RedirectURL: s.returnURL, Scopes: []string{s.scope}}
-	c.Endpoint = oauth2.Endpoint{AuthURL: s.gatelodge + "/ap/oa", TokenURL: s.gatelodge + "/auth/o2/token", DeviceAuthURL: s.gatelodge + "/auth/o2/create/codepair"}
-	if standard {
-		c.Endpoint = oauth2.Endpoint{AuthURL: s.gatelodge + "/oauth2/authorize", TokenURL: s.gatelodge + "/oauth2/token", DeviceAuthURL: s.gatelodge + "/oauth2/device_authorization"}
+// oauth is the configuration of the library.
+func (s settings) oauth() *oauth2.Config {
+	return &oauth2.Config{
+		ClientID: s.clientID, ClientSecret: s.secret, RedirectURL: s.returnURL, Scopes: []string{s.scope},
+		Endpoint: oauth2.Endpoint{
+			AuthURL: s.gatelodge + "/oauth2/authorize", TokenURL: s.gatelodge + "/oauth2/token",
+			DeviceAuthURL: s.gatelodge + "/oauth2/device_authorization", AuthStyle: oauth2.AuthStyleInParams,
+		},
 	}
-	c.Endpoint.AuthStyle = oauth2.AuthStyleInParams
-	return c
 }
 
 // explain puts Gatelodge's refusals into words, and says what to do.
-func (s settings) explain(err error) error {
+func explain(err error) error {
 	refused, ok := errors.AsType[*oauth2.RetrieveError](err)
+	if err == nil {
+		return nil
+	}
 	if !ok {
 		return fmt.Errorf("cannot ask Gatelodge: %w", err)
 	}
@@ -141,9 +143,9 @@ func (s settings) explain(err error) error {
 	}
 	switch refused.ErrorCode {
 	case "invalid_grant":
-		return fmt.Errorf("%s. The authorization has ended, or its user took it back: run report-downloader login", said)
+		said += ". The authorization has ended, or its user took it back: run report-downloader login"
 	case "invalid_client", "unauthorized_client":
-		return fmt.Errorf("%s. Check --client-id and the client secret against the page Web Settings of the security profile", said)
+		said += ". Check --client-id and the client secret against the page Web Settings of the security profile"
 	}
 	return errors.New(said)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,23 +31,19 @@ func TestUse(t *testing.T) {
 		code  int
 		words string
 	}{
-		"nothing":            {nil, exitWrongUse, "a command is missing"},
-		"no such command":    {[]string{"fetch"}, exitWrongUse, `there is no command "fetch"`},
-		"an argument":        {[]string{"sync", id, "reports"}, exitWrongUse, `sync takes flags only, not "reports"`},
-		"no such flag":       {[]string{"sync", "--client-secret", "x"}, exitWrongUse, "unknown flag"},
-		"no client":          {[]string{"sync", "--to", "x"}, exitWrongUse, "--client-id is missing"},
-		"no folder":          {[]string{"sync", id}, exitWrongUse, "--to is missing"},
-		"two ways":           {[]string{"login", id, "--code", "--device"}, exitWrongUse, "two ways"},
-		"http in the open":   {[]string{"status", id, "--to=x", "--slate", "http://slate.example"}, exitWrongUse, "write https://slate.example"},
-		"no address":         {[]string{"logout", id, "--gatelodge", "gatelodge"}, exitWrongUse, "--gatelodge: write a base URL"},
-		"too many at once":   {[]string{"sync", id, "--to=x", "--parallel=100"}, exitWrongUse, "--parallel"},
-		"no secret file":     {[]string{"logout", id, "--client-secret-file", filepath.Join(folder, "none")}, exitWrongUse, "no such file"},
-		"empty secret":       {[]string{"logout", id, "--client-secret-file", file("secret", "\n")}, exitWrongUse, "is empty"},
-		"return elsewhere":   {[]string{"login", id, "--return-url", "https://app.example/return"}, exitWrongUse, "use --code"},
-		"no such setting":    {[]string{"logout", "--config", file("a.yaml", "clientid: x\n")}, exitWrongUse, "there is no such setting"},
-		"a secret in it":     {[]string{"logout", "--config", file("b.yaml", "client-secret: x\n")}, exitWrongUse, "there is no such setting"},
-		"wrong value in it":  {[]string{"logout", "--config", file("c.toml", "client-id = 'x'\nstandard = 'perhaps'\n")}, exitWrongUse, "standard"},
-		"settings of a file": {[]string{"sync", "--config", file("d.yaml", "client-id: x\nto: y\nparallel: 2\n")}, exitFailed, "nobody is logged in"},
+		"nothing":          {nil, exitWrongUse, "a command is missing"},
+		"no such command":  {[]string{"fetch"}, exitWrongUse, `there is no command "fetch"`},
+		"an argument":      {[]string{"sync", id, "reports"}, exitWrongUse, `sync takes flags only, not "reports"`},
+		"no such flag":     {[]string{"sync", "--client-secret", "x"}, exitWrongUse, "unknown flag"},
+		"no client":        {[]string{"sync", "--to", "x"}, exitWrongUse, "--client-id is missing"},
+		"no folder":        {[]string{"sync", id}, exitWrongUse, "--to is missing"},
+		"two ways":         {[]string{"login", id, "--code", "--device"}, exitWrongUse, "two ways"},
+		"http in the open": {[]string{"status", id, "--to=x", "--slate", "http://slate.example"}, exitWrongUse, "write https://slate.example"},
+		"no address":       {[]string{"login", id, "--gatelodge", "gatelodge"}, exitWrongUse, "--gatelodge: write a base URL"},
+		"too many at once": {[]string{"sync", id, "--to=x", "--parallel=100"}, exitWrongUse, "--parallel"},
+		"no secret file":   {[]string{"login", id, "--client-secret-file", filepath.Join(folder, "none")}, exitWrongUse, "no such file"},
+		"empty secret":     {[]string{"login", id, "--client-secret-file", file("secret", "\n")}, exitWrongUse, "is empty"},
+		"return elsewhere": {[]string{"login", id, "--return-url", "https://app.example/return"}, exitWrongUse, "use --code"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -134,28 +131,13 @@ func TestNextPageElsewhere(t *testing.T) {
 		sent := 0
 		client := &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
 			sent++
-			response := answer(200)
+			response := respond(200)
 			response.Body = io.NopCloser(strings.NewReader(`{"total": 2, "next": "` + next + `", "data": [{"id": "1"}]}`))
 			return response, nil
 		})}
-		s := &reportingAPI{url: "https://slate.example", client: client, slots: make(chan struct{}, 1), session: &session{token: &oauth2.Token{AccessToken: "a"}}}
-		if _, err := all[item](t.Context(), s, s.url+"/apis/v1/accounts"); err == nil || sent != 1 {
+		a := &reportingAPI{base: "https://slate.example/apis/v1/accounts", client: client, tokens: &tokens{token: &oauth2.Token{AccessToken: "a"}}}
+		if err := pages(t.Context(), a, "", url.Values{}, func([]item) {}); err == nil || sent != 1 {
 			t.Errorf("%s: %d sent, %v", next, sent, err)
-		}
-	}
-}
-
-// TestBars: a bar fits on its line.
-func TestBars(t *testing.T) {
-	t.Parallel()
-	b := bar{name: "1001/channels/Sample/2030-01-07.zip", done: 500, total: 1000}
-	for width, want := range map[int]string{
-		80: "[##########..........]     500 B  1001/channels/Sample/2030-01-07.zip",
-		50: "[##########..........]     500 B  /2030-01-07.zip",
-		20: "[##########..........]     500 B  "[:19],
-	} {
-		if got := b.line(width); got != want {
-			t.Errorf("%d: %q, want %q", width, got, want)
 		}
 	}
 }

@@ -183,7 +183,10 @@ func (w *world) login(args ...string) {
 func (w *world) files() (names []string) {
 	w.t.Helper()
 	err := filepath.WalkDir(w.reports(), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), stateFile) {
+		if err == nil && d.Name() == own {
+			return filepath.SkipDir
+		}
+		if err == nil && !d.IsDir() {
 			name, _ := filepath.Rel(w.reports(), path)
 			names = append(names, filepath.ToSlash(name))
 		}

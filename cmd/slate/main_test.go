@@ -79,6 +79,18 @@ func TestServe(t *testing.T) {
 				t.Errorf("%s: %d %.300s, %v", path, response.StatusCode, body, err)
 			}
 		}
+		long, err := http.NewRequest(http.MethodGet, "http://"+printed.Listen+"/apis/v1/accounts", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		long.Header.Set("Authorization", "Bearer "+strings.Repeat("x", 100_000))
+		response, err := http.DefaultClient.Do(long)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.Body.Close(); response.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+			t.Errorf("oversized headers: %s", response.Status)
+		}
 		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 			archives, err := filepath.Glob(filepath.Join(data, "archives", "*.zip"))
 			if err != nil {

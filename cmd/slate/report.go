@@ -18,7 +18,7 @@ import (
 )
 
 func newReport() *cobra.Command {
-	return group("report", "Administer reports", newReportImport(), newReportProblems())
+	return group("report", "Administer reports", newReportImport(), newReportStatus(), newReportProblems())
 }
 
 func newReportImport() *cobra.Command {
@@ -37,9 +37,7 @@ and the command says why.`,
 	}
 	as := cmd.Flags().String("as", "", "`path` within the reports' folder to copy the file to")
 	return administer(cmd, existing, func(ctx context.Context, a *admin) error {
-		library, err := slate.OpenLibrary(ctx, a.store, slate.Config{
-			Folder: a.settings["folder"], Archives: a.settings["archives"], Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-		})
+		library, err := a.library(ctx)
 		if err != nil {
 			return err
 		}
@@ -126,6 +124,48 @@ func copyInto(folder, name, file string) (err error) {
 	return os.Rename(out.Name(), target)
 }
 
+func newReportStatus() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show how far the reports' folder has been read",
+		Long: `Show how far the reports' folder has been read: the files that are published, those that
+were set aside (report problems says why), and the new and changed ones that serve still
+has to read.`,
+	}
+	return administer(cmd, existing, func(ctx context.Context, a *admin) error {
+		library, err := a.library(ctx)
+		if err != nil {
+			return err
+		}
+		s, err := library.Status(ctx)
+		if err != nil {
+			return err
+		}
+		a.out.print("published", "Published", s.Published)
+		a.out.print("set_aside", "Set aside", s.SetAside)
+		a.out.print("new", "To be read", s.New)
+		return nil
+	})
+}
+
+// library is that of the settings.
+func (a *admin) library(ctx context.Context) (*reports.Library, error) {
+	return slate.OpenLibrary(ctx, a.store, slate.Config{
+		Folder: a.settings["folder"], Archives: a.settings["archives"], Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+	})
+}
+
+// settled reports whether a problem is none any more: the file was taken away, or the
+// folder can be read.
+func settled(path string) bool {
+	info, err := os.Lstat(path)
+	if err == nil && info.IsDir() {
+		_, err := os.ReadDir(path)
+		return err == nil
+	}
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 // maxProblems is how many files report problems lists.
 const maxProblems = 1000
 
@@ -136,8 +176,8 @@ func newReportProblems() *cobra.Command {
 			return err
 		}
 		for _, f := range all {
-			if _, err := os.Stat(filepath.Join(a.settings["folder"], filepath.FromSlash(f.Path))); errors.Is(err, fs.ErrNotExist) {
-				continue // taken away, which settles it
+			if settled(filepath.Join(a.settings["folder"], filepath.FromSlash(reports.SourceFile(f.Path)))) {
+				continue
 			}
 			a.out.print("file", "File", f.Path)
 			a.out.print("problem", "Problem", f.Problem)

@@ -64,8 +64,14 @@ const (
 	OperatorMade       Kind = "account.operator_made"
 	OperatorRemoved    Kind = "account.operator_removed"
 
+	HomeLinked      Kind = "account.home_linked"
+	HomeSessionGone Kind = "session.ended_at_home"
+	RegionAdmitted  Kind = "profile.region_admitted"
+
 	InitialTokenCreated Kind = "registration_token.created"
 	InitialTokenRevoked Kind = "registration_token.revoked"
+	// Restored: the database was put back to an older state.
+	Restored Kind = "database.restored"
 )
 
 var words = map[Kind]string{
@@ -81,6 +87,10 @@ var words = map[Kind]string{
 	DeveloperCreated:  "Developer account created",
 	ProfileCreated:    "Security profile created",
 	ProfileRegistered: "Application registered itself",
+
+	HomeLinked:      "Account of another region connected",
+	HomeSessionGone: "Session ended by signing out at home",
+	RegionAdmitted:  "Region admitted by the operator",
 
 	InitialTokenCreated: "Registration token created",
 	InitialTokenRevoked: "Registration token revoked",
@@ -102,6 +112,7 @@ var words = map[Kind]string{
 	FamilyEnded:        "Authorization code used twice: its tokens ended",
 	TokenReused:        "Refresh token used twice: its tokens ended",
 	KeyRotated:         "Key rotated",
+	Restored:           "Database restored from a backup",
 	ScopeCreated:       "Scope created",
 	ScopeChanged:       "Scope changed",
 	ScopeRetired:       "Scope retired",

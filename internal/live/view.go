@@ -11,21 +11,18 @@ import (
 
 	"gatelodge/internal/account"
 	"gatelodge/internal/authz"
+	"gatelodge/internal/oauth"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/seal"
 	"gatelodge/internal/signing"
 	"gatelodge/internal/store"
 )
 
-const (
-	// Bound is how old an answer from memory can be at most.
-	Bound = time.Second
-	// pollEvery is how often the feed is read.
-	pollEvery = 200 * time.Millisecond
-)
+// Bound is how old an answer from memory can be at most.
+const Bound = time.Second
 
-// Limits of the number of entries. A profile with its URLs is about 2 KiB, the
-// others about 300 bytes.
+// Limits of the number of entries, where profiles and grants that are larger than
+// usual count for several (weight.go).
 const (
 	maxProfiles = 20_000
 	maxGrants   = 200_000
@@ -60,8 +57,12 @@ type View struct {
 
 	keys    atomic.Pointer[seal.Keys]
 	signing atomic.Pointer[signingKeys]
+	// restored is when the database was last put back to an older state, in seconds.
+	restored atomic.Int64
 	// trustedSince is when the last good poll began, in nanoseconds after origin.
 	trustedSince atomic.Int64
+	clockAhead   atomic.Int64 // of the database's clock, in nanoseconds
+	hears        atomic.Bool  // notifications come
 
 	making sync.Mutex // one signing key is made at a time
 
@@ -80,11 +81,11 @@ type View struct {
 func New(ctx context.Context, s *store.Store, issuer string, log *slog.Logger) (*View, error) {
 	v := &View{
 		store: s, issuer: issuer, log: log, origin: time.Now(),
-		profiles: newCache[int64, *registry.SecurityProfile](maxProfiles),
+		profiles: newWeighed[int64](maxProfiles, profileWeight),
 		clients:  newCache[registry.ClientKey, int64](maxProfiles),
 		apis:     newCache[string, int64](maxProfiles),
 		origins:  newCache[string, int64](maxProfiles),
-		grants:   newCache[int64, *authz.Grant](maxGrants),
+		grants:   newWeighed[int64](maxGrants, grantWeight),
 		pairs:    newCache[pair, int64](maxGrants),
 		accounts: newCache[int64, *account.Account](maxAccounts),
 		sessions: newCache[[32]byte, *account.Session](maxSessions),
@@ -101,44 +102,21 @@ func New(ctx context.Context, s *store.Store, issuer string, log *slog.Logger) (
 	return v, v.poll(ctx)
 }
 
-// Run follows the feed and flushes what was gathered until ctx ends. It flushes
-// once more before it returns.
-func (v *View) Run(ctx context.Context) {
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
-	var wg sync.WaitGroup
-	wg.Go(func() { v.flushUntil(ctx) })
-	defer wg.Wait()
-	down := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-poll.C:
-		}
-		pollCtx, cancel := context.WithTimeout(ctx, Bound)
-		err := v.poll(pollCtx)
-		cancel()
-		switch {
-		case err == nil && down:
-			down = false
-			v.log.Info("feed of changes is followed again")
-		case err != nil && !down && ctx.Err() == nil:
-			down = true
-			v.log.Warn("feed of changes cannot be followed: reading through to the database", "error", err)
-		}
-	}
-}
-
 // poll reads the feed once.
 func (v *View) poll(ctx context.Context) error {
 	began := time.Since(v.origin)
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	feed, err := v.store.Changes(ctx, v.cursor)
+	after := v.cursor
+	v.mu.Unlock()
+	feed, ahead, err := v.store.WatchChanges(ctx, after, pollWithin)
 	if err != nil {
 		return err
 	}
+	v.clockAhead.Store(int64(ahead))
+	ctx, cancel := context.WithTimeout(ctx, Bound) // for keys, which are read by way of the others' connections
+	defer cancel()
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	if feed.Reload {
 		if feed.Next.Number < v.cursor.Number {
 			v.reset(store.Cursor{}) // put back to an older state: numbers come again
@@ -212,7 +190,7 @@ func (v *View) loadKeys(ctx context.Context) error {
 	if err := v.loadSealing(ctx); err != nil {
 		return err
 	}
-	return v.loadSigning(ctx)
+	return errors.Join(v.loadSigning(ctx), v.loadRestored(ctx))
 }
 
 func (v *View) loadSealing(ctx context.Context) error {
@@ -266,6 +244,8 @@ func lookup[K comparable, V any](ctx context.Context, v *View, c *cache[K, *V], 
 		if value, ok := c.get(k); ok {
 			return value, nil
 		}
+	} else {
+		c.passed.Add(1)
 	}
 	value, at, err := load(v.store, ctx, k)
 	if err != nil {
@@ -342,6 +322,22 @@ func (v *View) HasOrigin(ctx context.Context, origin string) (bool, error) {
 // Grant reads a grant by id, or answers store.ErrNotFound.
 func (v *View) Grant(ctx context.Context, id int64) (*authz.Grant, error) {
 	return lookup(ctx, v, v.grants, id, (*store.Store).GrantSnapshot)
+}
+
+// GrantOf reads the grant of a code or token that was issued at a time with some scopes.
+// Where the view's grant lacks one of these, it may have been allowed on another server
+// a moment ago: then the database is asked.
+func (v *View) GrantOf(ctx context.Context, id int64, scopes oauth.ScopeSet, issued, now time.Time) (*authz.Grant, error) {
+	g, err := v.Grant(ctx, id)
+	if err != nil || g.Scopes.ContainsAll(scopes) || now.Sub(issued) > Bound+authz.ClockSkew {
+		return g, err
+	}
+	fresh, at, err := v.store.GrantSnapshot(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	v.grants.put(id, &fresh, at)
+	return &fresh, nil
 }
 
 // GrantFor reads the grant of an account to a profile, or answers

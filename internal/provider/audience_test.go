@@ -339,6 +339,30 @@ func TestEndingsAreForAPIs(t *testing.T) {
 			t.Errorf("after %.20q: %+v", after, got)
 		}
 	}
+	// The same as a form, which is how an API that authenticates by key asks.
+	form := func(pairs ...string) url.Values {
+		values := url.Values{"wait": {"0"}}
+		for i := 0; i+1 < len(pairs); i += 2 {
+			values.Set(pairs[i], pairs[i+1])
+		}
+		return values
+	}
+	post := func(form url.Values) sim.Answer { return w.Post("/oauth2/changes", form) }
+	if got := post(form("client_id", reports.ID, "client_secret", reports.Secret)); got.Status != http.StatusOK || got.Text("next") == "" {
+		t.Errorf("by POST: %v", got)
+	}
+	refused(t, "nobody, by POST", post(form()), "invalid_request")
+	refused(t, "wrong secret, by POST", post(form("client_id", reports.ID, "client_secret", app.Secret)), "invalid_client")
+	refused(t, "no API, by POST", post(form("client_id", app.ID, "client_secret", app.Secret)), "unauthorized_client")
+	refused(t, "wait, by POST", post(form("client_id", reports.ID, "client_secret", reports.Secret, "wait", "x")), "invalid_request")
+	key := w.NewClientKey()
+	reports.UseKey(key)
+	if got := post(sim.Asserted(form(), reports.Assertion(key))); got.Status != http.StatusOK || got.Text("next") == "" {
+		t.Errorf("by key: %v", got)
+	}
+	refused(t, "another's key", post(sim.Asserted(form(), reports.Assertion(w.NewClientKey()))), "invalid_client")
+	refused(t, "the secret of one with a key", ask("wait=0", good...), "invalid_client")
+	reports.Set(func(s *registry.Settings) { s.Auth, s.JWKS = registry.AuthSecret, "" })
 	reports.Suspend()
 	refused(t, "suspended", ask("wait=0", good...), "unauthorized_client")
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,11 +78,11 @@ const (
 // again until it does.
 func (p *Provider) changes(w http.ResponseWriter, r *http.Request) error {
 	x := &exchange{path: oauth.Standard, now: p.Now()}
-	err := p.authenticateAPI(r, x)
+	query, err := p.authenticateAPI(r, x)
 	if err != nil {
 		return p.turnBack(w, r, x, err)
 	}
-	wait, after, perr := parseFollow(r)
+	wait, after, perr := parseFollow(query)
 	if perr != nil {
 		return p.turnBack(w, r, x, perr)
 	}
@@ -100,9 +101,30 @@ func (p *Provider) changes(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-// authenticateAPI lets in who is an API: a security profile with an audience, by its
-// credentials in the header.
-func (p *Provider) authenticateAPI(r *http.Request, x *exchange) error {
+// authenticateAPI lets in who is an API: a security profile with an audience. Its
+// credentials are in the header of a GET request, or in a form like those of
+// introspection: the one way for an API that authenticates by key. It gives the
+// parameters beside them.
+func (p *Provider) authenticateAPI(r *http.Request, x *exchange) (query url.Values, err error) {
+	if r.Method == http.MethodPost {
+		_, err = p.identify(r, x)
+		query = x.values
+	} else {
+		query = r.URL.Query()
+		err = p.authenticateByHeader(r, x)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case x.method == oauth.AuthNone:
+		return nil, oauth.ClientAuthenticationFailed().Because("The feed of endings needs the client secret or key.")
+	case x.client.Audience == "":
+		return nil, oauth.NotAuthorized().Because("This security profile is not an API: the operator has given it no audience.")
+	}
+	return query, nil
+}
+
+func (p *Provider) authenticateByHeader(r *http.Request, x *exchange) error {
 	credentials, perr := oauth.ParseClientCredentials(r.Header.Values("Authorization"), oauth.Params{})
 	if perr != nil {
 		return oauth.ClientAuthenticationFailed().Because(words(perr))
@@ -110,21 +132,12 @@ func (p *Provider) authenticateAPI(r *http.Request, x *exchange) error {
 	if err := p.authenticate(r.Context(), x, credentials); err != nil {
 		return err
 	}
-	switch {
-	case x.method == oauth.AuthNone:
-		return oauth.ClientAuthenticationFailed().Because("The feed of endings needs the client secret.")
-	case !x.client.SuspendedAt.IsZero():
-		return oauth.NotAuthorized().Because("The operator has suspended this security profile.")
-	case x.client.Audience == "":
-		return oauth.NotAuthorized().Because("This security profile is not an API: the operator has given it no audience.")
-	}
-	return nil
+	return x.inService()
 }
 
 // parseFollow reads after and wait. A cursor that is not understood is as good as one
 // from another life of the database.
-func parseFollow(r *http.Request) (time.Duration, store.Cursor, *oauth.Error) {
-	query := r.URL.Query()
+func parseFollow(query url.Values) (time.Duration, store.Cursor, *oauth.Error) {
 	wait := longestWait
 	if text := query.Get("wait"); text != "" {
 		seconds, err := strconv.ParseUint(text, 10, 16)

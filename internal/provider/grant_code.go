@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 
 	"gatelodge/internal/authz"
@@ -29,7 +28,10 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	if code.Expired(x.now) {
 		return issue{}, bad("The code is older than five minutes.")
 	}
-	grant, err := p.View.Grant(ctx, code.GrantID)
+	if p.View.BeforeRestore(code.IssuedAt) {
+		return issue{}, bad("The code is from before the database was restored, which does not know whether it was used.")
+	}
+	grant, err := p.View.GrantOf(ctx, code.GrantID, code.Scopes, code.IssuedAt, x.now)
 	if errors.Is(err, store.ErrNotFound) {
 		return issue{}, bad("The user has taken back what was allowed since the code was made.")
 	}
@@ -74,11 +76,9 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	if err := p.spend(ctx, x); err != nil {
 		return issue{}, err
 	}
-	var attempt [16]byte
-	rand.Read(attempt[:])
 	rotating := x.method == oauth.AuthNone && x.client.Settings.Kind.Public() && code.Dialect == oauth.Standard
 	result, err := p.Store.Redeem(ctx, store.Redeem{
-		Code: family, GrantID: grant.ID, Attempt: attempt, Rotating: rotating,
+		Code: family, GrantID: grant.ID, Rotating: rotating,
 		Session: store.SessionClient{SessionID: code.Extra.Session, ProfileID: x.client.ID, UserID: grant.AccountID},
 	}, x.now)
 	if err != nil {

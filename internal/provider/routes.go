@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -52,7 +51,7 @@ func (p *Provider) Routes(mux *http.ServeMux) {
 	mux.Handle("/oauth2/par", p.onlyShared(p.par, http.MethodPost))
 	mux.Handle("/oauth2/introspect", p.only(p.introspect, http.MethodPost))
 	mux.Handle("/oauth2/revoke", p.onlyShared(p.revoke, http.MethodPost))
-	mux.Handle("/oauth2/changes", p.only(p.changes, http.MethodGet))
+	mux.Handle("/oauth2/changes", p.only(p.changes, http.MethodGet, http.MethodPost))
 	mux.Handle(registrationPath, p.only(p.register, http.MethodPost))
 	amazon := p.Kit.API(p.amazonAPI())
 	for _, auth := range spellings("auth") {
@@ -134,9 +133,10 @@ func (p *Provider) amazonAPI() web.Handler {
 		path := strings.ToLower(r.URL.Path)
 		endpoint, ok := endpoints[path]
 		if !ok {
+			web.SetRoute(r.Context(), "/auth/")
 			return p.writeError(w, r, http.StatusNotFound, &oauth.Error{Code: oauth.InvalidRequest, Description: "There is no such endpoint"})
 		}
-		web.LogAttr(r.Context(), slog.String("endpoint", path))
+		web.SetRoute(r.Context(), path)
 		return endpoint(w, r)
 	}
 }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -78,10 +79,13 @@ func (p *Provider) tokenEndpoint(path oauth.Dialect) func(http.ResponseWriter, *
 		x := &exchange{path: path, now: p.Now()}
 		given, err := p.exchange(r, x)
 		if err = errors.Join(err, p.offerNonceFor(w, r, x)); err != nil {
+			p.tokens.count(x, err)
 			return p.turnBack(w, r, x, err)
 		}
 		p.share(w, r, x.client)
-		return p.answer(w, r, x, given)
+		err = p.answer(w, r, x, given)
+		p.tokens.count(x, err)
+		return err
 	}
 }
 
@@ -239,9 +243,13 @@ func tokenValues(r *http.Request, path oauth.Dialect) (url.Values, error) {
 }
 
 func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxTokenBody+1))
-	if err != nil || len(body) > maxTokenBody {
+	var body bytes.Buffer
+	if 0 < r.ContentLength && r.ContentLength <= maxTokenBody {
+		body.Grow(int(r.ContentLength) + bytes.MinRead) // all of it at once
+	}
+	_, err := body.ReadFrom(io.LimitReader(r.Body, maxTokenBody+1))
+	if err != nil || body.Len() > maxTokenBody {
 		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "The request body is too large or was cut off"}
 	}
-	return body, nil
+	return body.Bytes(), nil
 }

@@ -27,7 +27,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 )
 
@@ -54,10 +53,18 @@ const (
 	// 2 MB of page cache; reads are short, so more would only queue for cores.
 	sqliteReaders = 4
 
+	// walKept is the size that the -wal file is cut back to. It is about 4 MB as long
+	// as reads are short.
+	walKept = 16 << 20
+
 	// postgresConns leaves room for several replicas under PostgreSQL's default
 	// of 100 connections.
 	postgresConns    = 20
 	postgresIdleTime = 5 * time.Minute
+
+	// connectTimeout is how long one host may take to let us in, unless the URL says
+	// otherwise: with several, those that are down must not hold up the one that is not.
+	connectTimeout = 2 * time.Second
 
 	// busyTimeout is how long a SQLite connection waits for another process.
 	busyTimeout = 10 * time.Second
@@ -84,8 +91,13 @@ type DB struct {
 	pool       *sql.DB
 	statements sync.Map // SQL text → *sql.Stmt on pool; SQLite only
 
+	watch     *sql.DB         // of one connection, for Watch; PostgreSQL only
+	listening *pgx.ConnConfig // makes Listen's connections; PostgreSQL only
+
 	writing driver.Connector // makes connections that may write
 	writer  *writer          // nil on PostgreSQL
+	meter   *meter
+	lock    *os.File // shared by all who have the file open; SQLite only
 }
 
 // Open opens the database of cfg and checks that it answers.
@@ -109,7 +121,8 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database address: %w", err)
 	}
-	connector := cfg.wrap(stdlib.GetConnector(*config))
+	harden(config)
+	connector := cfg.wrap(new(primaries).connector(config))
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(postgresConns)
 	pool.SetMaxIdleConns(postgresConns)
@@ -117,14 +130,25 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), pool.Close())
 	}
-	return &DB{dialect: Postgres, pool: pool, writing: connector}, nil
+	watch := sql.OpenDB(connector)
+	watch.SetMaxOpenConns(1)
+	return &DB{dialect: Postgres, pool: pool, watch: watch, listening: config, writing: connector, meter: newMeter()}, nil
 }
 
-func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
+func openSQLite(ctx context.Context, cfg Config) (_ *DB, err error) {
 	path, err := filepath.Abs(cfg.Path)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	lock, err := lockFile(path, shared)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
 	// SQLite gives its -wal and -shm files the mode of the file itself. O_EXCL,
 	// because closing a descriptor of a file that this process has open drops
 	// the POSIX locks that SQLite holds on it.
@@ -143,6 +167,9 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 		"_txlock":       {"immediate"}, // so that a transaction cannot fail with BUSY after its first statement
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"FULL"}, // a commit that was answered survives the loss of power
+		// A read that takes long, such as a backup, lets the -wal file grow. SQLite would
+		// keep it at that size.
+		"_pragma": {"journal_size_limit(" + strconv.Itoa(walKept) + ")"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -155,7 +182,8 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 	writing, reading = cfg.wrap(writing), cfg.wrap(reading)
 
 	// The writer first: it turns WAL on, which a reader may not.
-	w, err := startWriter(ctx, writing)
+	meter := newMeter()
+	w, err := startWriter(ctx, writing, meter)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -165,7 +193,7 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), pool.Close(), w.stop())
 	}
-	return &DB{dialect: SQLite, pool: pool, writing: writing, writer: w}, nil
+	return &DB{dialect: SQLite, pool: pool, writing: writing, writer: w, meter: meter, lock: lock}, nil
 }
 
 func sqliteConnector(path string, query url.Values) (driver.Connector, error) {
@@ -180,9 +208,15 @@ func sqliteConnector(path string, query url.Values) (driver.Connector, error) {
 // connections.
 func (db *DB) Close() error {
 	err := db.pool.Close()
+	if db.watch != nil {
+		err = errors.Join(err, db.watch.Close())
+	}
 	if db.writer != nil {
 		// The writing connection last: the last one to close empties the -wal file.
 		err = errors.Join(err, db.writer.stop())
+	}
+	if db.lock != nil {
+		err = errors.Join(err, db.lock.Close())
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"gatelodge/internal/oauth"
 	"gatelodge/internal/sqldb"
@@ -61,9 +62,17 @@ func (c Change) Scopes() (oauth.ScopeSet, bool) {
 // has to forget everything.
 const keptChanges = 10_000
 
+// trimEvery is how many entries may be there beyond keptChanges.
+const trimEvery = 100
+
 func (t *tx) appendChanges(ctx context.Context) error {
 	if len(t.changes) == 0 {
 		return nil
+	}
+	// Told at the commit, wherever it is called: here it does not lengthen the time
+	// for which the feed is locked.
+	if err := t.Notify(ctx); err != nil {
+		return fmt.Errorf("store: notify: %w", err)
 	}
 	n := int64(len(t.changes))
 	var newest int64
@@ -76,6 +85,10 @@ func (t *tx) appendChanges(ctx context.Context) error {
 		if _, err := t.Exec(ctx, `INSERT INTO changes (number, kind, subject) VALUES ($1, $2, $3)`, c.Number, int64(c.Kind), []byte(c.Subject)); err != nil {
 			return fmt.Errorf("store: append change: %w", err)
 		}
+	}
+	// Everybody else's changes wait for this commit, so most of them do not trim.
+	if newest/trimEvery == (newest-n)/trimEvery {
+		return nil
 	}
 	_, err := t.Exec(ctx, `DELETE FROM changes WHERE number <= $1`, newest-keptChanges)
 	return err
@@ -101,36 +114,55 @@ type Feed struct {
 func (s *Store) Changes(ctx context.Context, after Cursor) (Feed, error) {
 	var f Feed
 	err := s.db.Read(ctx, func(t *sqldb.Tx) error {
-		f = Feed{}
-		newest, err := readCursor(ctx, t)
-		if err != nil {
-			return err
-		}
-		f.Next = newest
-		if newest == after {
-			return nil
-		}
-		if newest.Epoch != after.Epoch || newest.Number < after.Number || newest.Number-after.Number > keptChanges {
-			f.Reload = true
-			return nil
-		}
-		rows, err := t.Query(ctx, `SELECT number, kind, subject FROM changes WHERE number > $1 ORDER BY number`, after.Number)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var c Change
-			var subject []byte
-			if err := rows.Scan(&c.Number, &c.Kind, &subject); err != nil {
-				return err
-			}
-			c.Subject = string(subject)
-			f.Changes = append(f.Changes, c)
-		}
-		return rows.Err()
+		var err error
+		f, err = readFeed(ctx, t, after)
+		return err
 	})
 	return f, err
+}
+
+// WatchChanges is Changes for the one reader of a process that keeps its view true.
+// It does not wait for the others, gives up when the database has not answered within
+// the time, and tells how far the database's clock is ahead of this machine's.
+func (s *Store) WatchChanges(ctx context.Context, after Cursor, within time.Duration) (f Feed, ahead time.Duration, err error) {
+	ahead, err = s.db.Watch(ctx, within, func(t *sqldb.Tx) error {
+		var err error
+		f, err = readFeed(ctx, t, after)
+		return err
+	})
+	return f, ahead, err
+}
+
+// Listen calls heard when it listens, and then soon after each commit that appended to
+// the feed, as far as that can be heard. It returns when ctx ends or it cannot hear any
+// more.
+func (s *Store) Listen(ctx context.Context, heard func()) error { return s.db.Listen(ctx, heard) }
+
+func readFeed(ctx context.Context, t *sqldb.Tx, after Cursor) (Feed, error) {
+	newest, err := readCursor(ctx, t)
+	f := Feed{Next: newest}
+	if err != nil || newest == after {
+		return f, err
+	}
+	if newest.Epoch != after.Epoch || newest.Number < after.Number || newest.Number-after.Number > keptChanges {
+		f.Reload = true
+		return f, nil
+	}
+	rows, err := t.Query(ctx, `SELECT number, kind, subject FROM changes WHERE number > $1 ORDER BY number`, after.Number)
+	if err != nil {
+		return f, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c Change
+		var subject []byte
+		if err := rows.Scan(&c.Number, &c.Kind, &subject); err != nil {
+			return f, err
+		}
+		c.Subject = string(subject)
+		f.Changes = append(f.Changes, c)
+	}
+	return f, rows.Err()
 }
 
 func readCursor(ctx context.Context, t *sqldb.Tx) (Cursor, error) {

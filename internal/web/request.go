@@ -1,8 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/hex"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -19,6 +22,7 @@ type request struct {
 
 	mu    sync.Mutex
 	attrs []slog.Attr
+	route string // where the pattern says too little
 }
 
 type requestKey struct{}
@@ -43,6 +47,18 @@ func LogAttr(ctx context.Context, attrs ...slog.Attr) {
 	req.attrs = append(req.attrs, attrs...)
 }
 
+// SetRoute names the route of a request whose pattern stands for several. The name
+// is one of a few constants: it is counted by, and nothing of the address.
+func SetRoute(ctx context.Context, name string) {
+	req, ok := ctx.Value(requestKey{}).(*request)
+	if !ok {
+		return
+	}
+	req.mu.Lock()
+	defer req.mu.Unlock()
+	req.route = name
+}
+
 // newRequestID returns a random UUID (RFC 9562 section 5.4), the shape of
 // Login with Amazon's request ids.
 func newRequestID() string {
@@ -50,17 +66,15 @@ func newRequestID() string {
 	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
-	text := make([]byte, 0, 36)
-	for i, c := range b {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			text = append(text, '-')
-		}
-		text = append(text, hexDigits[c>>4], hexDigits[c&0xf])
-	}
+	const dashed = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+	text := []byte(dashed)
+	hex.Encode(text, b[0:4])
+	hex.Encode(text[9:], b[4:6])
+	hex.Encode(text[14:], b[6:8])
+	hex.Encode(text[19:], b[8:10])
+	hex.Encode(text[24:], b[10:16])
 	return string(text)
 }
-
-const hexDigits = "0123456789abcdef"
 
 func (k *Kit) begin(w http.ResponseWriter, r *http.Request) (*response, *http.Request, *request) {
 	req := &request{id: newRequestID(), started: k.now(), response: response{ResponseWriter: w}}
@@ -68,9 +82,9 @@ func (k *Kit) begin(w http.ResponseWriter, r *http.Request) (*response, *http.Re
 	return &req.response, r.WithContext(context.WithValue(r.Context(), requestKey{}, req)), req
 }
 
-// record writes the request's one line. The route is the matched pattern: the
+// record counts the request and writes its one line. The route is the matched pattern: the
 // raw URL may hold codes, states and names of people.
-func (k *Kit) record(r *http.Request, w *response, req *request, err error) {
+func (k *Kit) record(rt *route, r *http.Request, w *response, req *request, err error) {
 	status := w.status
 	if status == 0 {
 		status = http.StatusOK
@@ -79,6 +93,12 @@ func (k *Kit) record(r *http.Request, w *response, req *request, err error) {
 	if !ok {
 		route = r.Pattern
 	}
+	now := k.now()
+	took := now.Sub(req.started)
+	req.mu.Lock()
+	route, more := cmp.Or(req.route, route), req.attrs
+	req.mu.Unlock()
+	k.meters.meter(&rt.meter, route).count(r.Method, status, took)
 	level := slog.LevelInfo
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
@@ -89,19 +109,16 @@ func (k *Kit) record(r *http.Request, w *response, req *request, err error) {
 	}
 	// Not by the logger: it would look for the line of the program that calls it, which
 	// is always this one, and which costs more than all the rest.
-	now := k.now()
 	line := slog.NewRecord(now, level, "request", 0)
 	line.AddAttrs(
 		slog.String("method", knownMethod(r.Method)),
 		slog.String("route", route),
 		slog.Int("status", status),
-		slog.Duration("duration", now.Sub(req.started)),
+		slog.Duration("duration", took),
 		slog.Int64("bytes", w.bytes),
 		slog.String("request_id", req.id),
 	)
-	req.mu.Lock()
-	line.AddAttrs(req.attrs...)
-	req.mu.Unlock()
+	line.AddAttrs(more...)
 	if err != nil {
 		line.AddAttrs(slog.String("error", err.Error()))
 	}
@@ -138,6 +155,16 @@ func (w *response) Write(b []byte) (int, error) {
 	}
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom lets the kernel copy files, which http.ServeContent sends.
+func (w *response) ReadFrom(from io.Reader) (int64, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := io.Copy(w.ResponseWriter, from)
+	w.bytes += n
 	return n, err
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"gatelodge/guard"
@@ -21,6 +23,8 @@ type Options struct {
 	Library *reports.Library
 	Guard   *guard.Guard
 	Kit     *web.Kit
+	// Bar is what the top of the API's page shows to whoever asks for it; nil for nothing.
+	Bar func(http.ResponseWriter, *http.Request) (any, error)
 	// URL is the public base URL, without a slash at its end.
 	URL string
 	// Scope is what a token has to have.
@@ -45,7 +49,7 @@ func New(o Options) (*API, error) {
 	if o.Rate == (Rate{}) {
 		o.Rate = DefaultRate
 	}
-	d, err := newDocs(o.Kit, o.URL)
+	d, err := newDocs(o)
 	if err != nil {
 		return nil, err
 	}
@@ -61,21 +65,31 @@ func (a *API) Routes(mux *http.ServeMux) {
 		"/accounts/{account}/{group}/{channel}/reportTypes":                a.types,
 		"/accounts/{account}/{group}/{channel}/reportTypes/{type}/reports": a.reports,
 	} {
-		mux.Handle(Base+path, a.Kit.API(a.readable(a.resource(resource))))
+		mux.Handle(Base+path, a.Kit.API(Readable(a.resource(resource))))
+		mux.Handle(Base+path+"/{$}", a.Kit.API(Readable(withoutSlash)))
 	}
-	mux.Handle(Base+"/openapi.json", a.Kit.API(a.readable(a.docs.serveDocument)))
+	mux.Handle(Base+"/openapi.json", a.Kit.API(Readable(a.docs.serveDocument)))
 	mux.Handle("/apis/", a.Kit.API(nothing))
+	mux.Handle("GET /apis/{$}", http.RedirectHandler("/apis", http.StatusPermanentRedirect))
 	mux.Handle("GET /apis", a.Kit.Browser(a.docs.servePage))
 }
 
-// readable turns away other methods than those that read.
-func (a *API) readable(h web.Handler) web.Handler {
+// Readable turns away other methods than those that read, and lets pages of every
+// origin read: what is answered goes by the token or the signature in a request alone,
+// never by a cookie.
+func Readable(h web.Handler) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		const allowed = "GET, HEAD, OPTIONS"
+		cors := w.Header()
+		cors.Set("Access-Control-Allow-Origin", "*")
+		cors.Set("Access-Control-Expose-Headers", "ETag, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, WWW-Authenticate, X-Amzn-RequestId")
 		switch r.Method {
 		case http.MethodGet, http.MethodHead:
 			return h(w, r)
 		case http.MethodOptions:
+			cors.Set("Access-Control-Allow-Methods", allowed)
+			cors.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP, If-None-Match, If-Range, Range")
+			cors.Set("Access-Control-Max-Age", "86400")
 			w.Header().Set("Allow", allowed)
 			w.WriteHeader(http.StatusNoContent)
 			return nil
@@ -83,6 +97,13 @@ func (a *API) readable(h web.Handler) web.Handler {
 		w.Header().Set("Allow", allowed)
 		return methodNotAllowed().write(w, r)
 	}
+}
+
+// withoutSlash sends clients that join paths with one slash too many to the resource.
+func withoutSlash(w http.ResponseWriter, r *http.Request) error {
+	to := url.URL{Path: strings.TrimSuffix(r.URL.Path, "/"), RawQuery: r.URL.RawQuery}
+	http.Redirect(w, r, to.String(), http.StatusTemporaryRedirect)
+	return nil
 }
 
 // nothing answers where there is no resource.

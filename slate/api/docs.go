@@ -23,34 +23,43 @@ var pageFiles embed.FS
 // docs tell what the API answers: to programs as an OpenAPI document, to people as a
 // page made from it.
 type docs struct {
-	pages *web.Pages
-	page  docsPage
+	pages    *web.Pages
+	page     docsPage
+	document []byte
+	bar      func(http.ResponseWriter, *http.Request) (any, error)
 }
 
-func newDocs(kit *web.Kit, url string) (*docs, error) {
+func newDocs(o Options) (*docs, error) {
 	var d openAPI
 	if err := json.Unmarshal(document, &d); err != nil {
 		return nil, fmt.Errorf("api: openapi.json: %w", err)
 	}
-	pages, err := kit.Pages(pageFiles)
+	pages, err := o.Kit.Pages(pageFiles)
 	if err != nil {
 		return nil, err
 	}
 	if err := pages.Need("docs"); err != nil {
 		return nil, err
 	}
-	return &docs{pages, d.page(url + Base)}, nil
+	// Some clients cannot go by a server's path alone.
+	here := bytes.Replace(document, []byte(`"url": "`+Base+`"`), []byte(`"url": "`+o.URL+Base+`"`), 1)
+	return &docs{pages, d.page(o.URL + Base), here, o.Bar}, nil
 }
 
 func (d *docs) serveDocument(w http.ResponseWriter, r *http.Request) error {
-	// It is the same for everybody, and tools in browsers read it.
-	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Cache-Control", "public, no-cache")
-	return sendCurrent(w, r, document)
+	return sendCurrent(w, r, d.document)
 }
 
 func (d *docs) servePage(w http.ResponseWriter, r *http.Request) error {
-	return d.pages.Render(w, r, http.StatusOK, "docs", web.Page{Title: d.page.Title, Data: d.page})
+	page := web.Page{Title: d.page.Title, Data: d.page}
+	if d.bar != nil {
+		var err error
+		if page.Bar, err = d.bar(w, r); err != nil {
+			return err
+		}
+	}
+	return d.pages.Render(w, r, http.StatusOK, "docs", page)
 }
 
 // openAPI is what the page shows of the document.

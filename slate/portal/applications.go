@@ -64,8 +64,9 @@ func (f facts) seen() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// addApplication lets an application in, once what Gatelodge tells of it has been
-// shown to whoever lets it in.
+// addApplication lets an application in. What Gatelodge tells of it was shown before by
+// Look up, or by the script that presses it; whoever was shown something adds that and
+// nothing else.
 func (p *Portal) addApplication(w http.ResponseWriter, r *http.Request, v visit) error {
 	form, err := web.ParseForm(r)
 	if err != nil {
@@ -86,10 +87,13 @@ func (p *Portal) addApplication(w http.ResponseWriter, r *http.Request, v visit)
 	} else if err != nil {
 		return down(err, web.Link{Text: "Applications", URL: accountPath(v.account.ID, "applications")})
 	}
-	if form.Get("reporting") == "" {
-		form.Fail("reporting", "Tick Reporting. It is what an application can be let in for.")
+	looking := form.Get("look") != ""
+	if !looking {
+		if form.Get("reporting") == "" {
+			form.Fail("reporting", "Tick Reporting. It is what an application can be let in for.")
+		}
+		checkPurpose(form)
 	}
-	checkPurpose(form)
 	page := newApplicationPage{Form: form}
 	if f.ClientID != "" {
 		page.Facts, page.Seen = &f, f.seen()
@@ -97,7 +101,7 @@ func (p *Portal) addApplication(w http.ResponseWriter, r *http.Request, v visit)
 	if !form.OK() {
 		return p.showNewApplication(w, r, v, http.StatusUnprocessableEntity, page)
 	}
-	if form.Get("seen") != page.Seen {
+	if seen := form.Get("seen"); looking || seen != "" && seen != page.Seen {
 		return p.showNewApplication(w, r, v, http.StatusOK, page)
 	}
 	_, err = p.options.Store.AddApplication(r.Context(), store.Application{

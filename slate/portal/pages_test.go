@@ -113,12 +113,16 @@ func (b *window) open(path string) {
 // send fills fields of the page's form by their names and sends it.
 func (b *window) send(fields ...string) {
 	b.t.Helper()
-	script := "const f = document.querySelector('form.form');"
+	script, button := "const f = document.querySelector('form.form');", "'.btn.primary'"
 	for i := 0; i+1 < len(fields); i += 2 {
+		if fields[i] == "look" {
+			button = "'[name=look]'"
+			continue
+		}
 		script += fmt.Sprintf("{const e = f.elements[%q]; if (e.type === 'checkbox') e.checked = %q !== ''; else e.value = %q;}", fields[i], fields[i+1], fields[i+1])
 	}
 	b.load("the form", chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](script+"f.requestSubmit(f.querySelector('.btn.primary'))"))
+		_, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](script+"f.requestSubmit(f.querySelector("+button+"))"))
 		return err
 	}))
 }
@@ -309,7 +313,7 @@ func TestPages(t *testing.T) {
 		{"applications-refused", bobIn, a + "/applications", nil},
 		{"application-new", annIn, e + "/applications/new", nil},
 		{"application-wrong", annIn, e + "/applications/new", []string{"client_id", "amzn1.application-oa2-client.0123", "purpose", "For finance."}},
-		{"application-look", annIn, e + "/applications/new", []string{"client_id", w.app.ID, "reporting", "yes", "purpose", "For finance."}},
+		{"application-look", annIn, e + "/applications/new", []string{"client_id", w.app.ID, "reporting", "yes", "look", ""}},
 		{"application-edit", annIn, fmt.Sprintf("%s/applications/%d", a, application), nil},
 		{"application-page", "", fmt.Sprintf("/applications/%d", application), nil},
 		{"application-page-gone", "", "/applications/1", nil},

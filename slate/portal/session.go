@@ -85,6 +85,9 @@ func (p *Portal) visit(r *http.Request) (visit, error) {
 		return v, err
 	}
 	v.memberships, err = p.options.Store.Memberships(r.Context(), v.person.ID)
+	if len(v.memberships) == 1 {
+		v.account = v.memberships[0]
+	}
 	return v, err
 }
 
@@ -107,11 +110,15 @@ func (p *Portal) anybody(h handler) http.Handler {
 		if err != nil {
 			return err
 		}
-		if len(v.memberships) == 1 {
-			v.account = v.memberships[0]
-		}
 		return h(w, r, v)
 	})
+}
+
+// Bar is the top of a page of Slate's that is not the portal's.
+func (p *Portal) Bar(w http.ResponseWriter, r *http.Request) (any, error) {
+	web.AllowFormAction(w, p.origin)
+	v, err := p.visit(r)
+	return newBar(v, ""), err
 }
 
 // somebody adapts a page for whoever is signed in.

@@ -34,12 +34,12 @@ func TestWalk(t *testing.T) {
 		page = page.Follow("Reporting")
 		wantText(t, "the account list keeps the page", page.Follow("Beta Films "+strconv.FormatInt(beta.ID, 10)), http.StatusOK, "The reports of Beta Films")
 
-		// An application is let in once it has been looked at.
+		// An application can be looked at before it is let in.
 		page = ann.Open(path(alpha)).Follow("Applications").Follow("Add Application")
-		page = page.Press("Add application", "Client ID", w.app.ID, "Reporting", "yes", "What it is for", "Fetches the weekly reports.\n<b>For finance.</b>")
+		page = page.Press("Look up", "Client ID", w.app.ID, "Reporting", "yes", "What it is for", "Fetches the weekly reports.\n<b>For finance.</b>")
 		wantText(t, "what is let in", page, http.StatusOK, "Is this the right application?", "Video Report Downloader", "by Company 2", "https://slate.example/privacy")
 		page = page.Press("Add application")
-		wantText(t, "added", page, http.StatusOK, "The application was added", "by Ann Archer", "Never")
+		wantText(t, "added", page, http.StatusOK, "The application was added", "by Company 2", "by Ann Archer", "Never")
 		all, err := w.store.Applications(t.Context(), alpha.ID)
 		if err != nil || len(all) != 1 || all[0].ClientID != w.app.ID || !all[0].Reporting || all[0].Purpose != "Fetches the weekly reports.\r\n<b>For finance.</b>" && all[0].Purpose != "Fetches the weekly reports.\n<b>For finance.</b>" {
 			t.Fatalf("%+v, %v", all, err)
@@ -48,6 +48,12 @@ func TestWalk(t *testing.T) {
 		wantText(t, "its page for everybody", public, http.StatusOK, "Video Report Downloader", "Alpha Pictures", "Fetches the weekly reports. <b>For finance.</b>", "How to take it back", w.app.ID)
 		page = page.Follow("Video Report Downloader").Press("Save", "What it is for", "Something else")
 		wantText(t, "described anew", page, http.StatusOK, "Saved", "Something else")
+		// It can as well be let in at once.
+		page = ann.Open(path(beta, "applications"))
+		wantText(t, "not where Ann does not manage", page, http.StatusForbidden, "Manage")
+		gamma := w.account("Gamma Media", ann, store.Rights{Manage: true})
+		page = ann.Open(path(gamma, "applications", "new")).Press("Add application", "Client ID", w.app.ID, "Reporting", "yes")
+		wantText(t, "added at once", page, http.StatusOK, "The application was added", "Video Report Downloader", "by Company 2")
 
 		// Bob is added by his code, Cid is invited by mail.
 		bob := w.person("Bob Baker")

@@ -49,6 +49,9 @@ func Check(r io.Reader) (Checked, error) {
 	if c.Columns, err = joinHeader(header); err != nil {
 		return Checked{}, err
 	}
+	if words := otherDelimiter(header); words != "" {
+		return Checked{}, problem("The columns of the header row are separated by %s: separate them by commas.", words)
+	}
 	summed := map[int]string{}
 	for i, name := range header {
 		if measure, ok := measures[strings.ToLower(strings.TrimSpace(name))]; ok {
@@ -95,6 +98,19 @@ func joinHeader(header []string) (string, error) {
 	}
 	w.Flush()
 	return strings.TrimSuffix(b.String(), "\n"), w.Error()
+}
+
+// otherDelimiter names what separates the columns of a header row that has only one by
+// commas, "" when it may have only one.
+func otherDelimiter(header []string) string {
+	if len(header) == 1 {
+		for separator, name := range map[string]string{";": "semicolons", "\t": "tabs", "|": "bars"} {
+			if strings.Contains(header[0], separator) {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 func asProblem(err error) error {

@@ -5,9 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"hash"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -30,11 +30,17 @@ func (l *Library) DownloadURL(r store.Report, now time.Time) string {
 		return ""
 	}
 	expires := strconv.FormatInt(now.Add(DownloadLives).Unix(), 10)
-	return l.URL + DownloadPath + r.File + "?" + url.Values{"expires": {expires}, "signature": {l.sign(r.File, expires)}}.Encode()
+	// Neither digits nor base64url need to be encoded.
+	return l.URL + DownloadPath + r.File + "?expires=" + expires + "&signature=" + l.sign(r.File, expires)
 }
 
 func (l *Library) sign(file, expires string) string {
-	mac := hmac.New(sha256.New, l.Key)
+	mac, ok := l.signers.Get().(hash.Hash)
+	if !ok {
+		mac = hmac.New(sha256.New, l.Key)
+	}
+	defer l.signers.Put(mac)
+	mac.Reset()
 	mac.Write([]byte(file + "\n" + expires))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
@@ -45,7 +51,11 @@ func (l *Library) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	expires, err := strconv.ParseInt(query.Get("expires"), 10, 64)
 	switch {
-	case err != nil || !hmac.Equal([]byte(query.Get("signature")), []byte(l.sign(name, query.Get("expires")))):
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(w, http.StatusMethodNotAllowed, "A file can only be fetched: use GET.")
+		return
+	case err != nil || len(query["expires"]) > 1 || len(query["signature"]) > 1 || !hmac.Equal([]byte(query.Get("signature")), []byte(l.sign(name, query.Get("expires")))):
 		refuse(w, http.StatusForbidden, "The address is not one that was given out here.")
 		return
 	case l.Now().After(time.Unix(expires, 0)):

@@ -1,13 +1,9 @@
 package reports
 
 import (
-	"archive/zip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -37,9 +33,7 @@ type Options struct {
 type Library struct {
 	Options
 	scanning sync.Mutex
-
-	mu       sync.Mutex
-	replaced map[string]time.Time // archives that nobody refers to any more
+	signers  sync.Pool // of hash.Hash with the key: a page signs many addresses
 }
 
 // New makes a library and the folder of archives.
@@ -60,7 +54,7 @@ func New(o Options) (*Library, error) {
 			return nil, err
 		}
 	}
-	return &Library{Options: o, replaced: map[string]time.Time{}}, nil
+	return &Library{Options: o}, nil
 }
 
 const (
@@ -86,7 +80,7 @@ type Result struct {
 	Waiting int
 }
 
-// Progress is told after each file of a scan.
+// Progress is told after each file of a scan that was read.
 type Progress struct {
 	Done, Total int
 	Path        string
@@ -94,12 +88,18 @@ type Progress struct {
 	Problem string
 }
 
-// Run scans until ctx ends.
+// Run scans until ctx ends. The log tells how far a long scan has come, and what was
+// set aside.
 func (l *Library) Run(ctx context.Context) {
 	for {
+		told := l.Now()
 		result, err := l.Scan(ctx, func(p Progress) {
 			if p.Problem != "" {
 				l.Log.WarnContext(ctx, "a report was set aside", "file", p.Path, "problem", p.Problem)
+			}
+			if now := l.Now(); now.Sub(told) >= tellEvery {
+				told = now
+				l.Log.InfoContext(ctx, "reports are being read", "read", p.Done, "of", p.Total)
 			}
 		})
 		switch {
@@ -118,228 +118,129 @@ func (l *Library) Run(ctx context.Context) {
 	}
 }
 
+// tellEvery is how often the log tells how far a scan has come.
+const tellEvery = 5 * time.Second
+
 // Scan looks through the folder and publishes what is new. It goes on after a file
 // that fails; its error means that it could not go on.
 func (l *Library) Scan(ctx context.Context, progress func(Progress)) (Result, error) {
 	l.scanning.Lock()
 	defer l.scanning.Unlock()
-	l.tidy()
-	read, err := l.Store.Sources(ctx, "")
-	if err != nil {
+	if err := l.tidy(ctx); err != nil {
 		return Result{}, err
 	}
-	known := make(map[string]store.Source, len(read))
-	for _, f := range read {
-		known[f.Path] = f
-	}
-	var r Result
-	changed, err := l.changed(known, &r)
+	found, err := l.look(ctx)
+	r := Result{Unchanged: found.published + found.setAside, Waiting: found.waiting}
 	if err != nil {
 		return r, err
 	}
-	for i, name := range changed {
-		err := l.publish(ctx, name)
+	for i, name := range found.changed {
+		before := found.known[sourcePath(name)]
+		err := l.publish(ctx, name, before)
 		p, isProblem := errors.AsType[*Problem](err)
 		switch {
 		case isProblem:
 			r.SetAside++
+		case errors.Is(err, ErrChanging), errors.Is(err, fs.ErrNotExist):
+			r.Waiting++
 		case err != nil:
 			return r, fmt.Errorf("reports: %s: %w", name, err)
 		default:
 			r.Published++
 		}
-		done := Progress{Done: i + 1, Total: len(changed), Path: name}
-		if isProblem {
-			done.Problem = p.Words
+		done := Progress{Done: i + 1, Total: len(found.changed), Path: name}
+		if isProblem && (p.Words != before.Problem || before.Bytes != passing) {
+			done.Problem = p.Words // one that does not pass is told once
 		}
 		progress(done)
 	}
 	return r, nil
 }
 
-// changed lists the files that are new or other than when they were read.
-func (l *Library) changed(known map[string]store.Source, r *Result) ([]string, error) {
-	var names []string
-	err := filepath.WalkDir(l.Folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil // removed while we looked
-			}
-			return err
+// Status is how far the folder has been read: what a scan would find and do.
+type Status struct {
+	// Published and SetAside files are as they were when they were read; New ones are
+	// still to be read, among them those that were changed a moment ago.
+	Published, SetAside, New int
+}
+
+// Status looks through the folder and changes nothing.
+func (l *Library) Status(ctx context.Context) (Status, error) {
+	found, err := l.look(ctx)
+	s := Status{Published: found.published, SetAside: found.setAside, New: found.waiting}
+	for _, name := range found.changed {
+		if found.known[sourcePath(name)].Bytes == passing {
+			s.SetAside++
+		} else {
+			s.New++
 		}
-		hidden := strings.HasPrefix(entry.Name(), ".") && path != l.Folder
-		switch {
-		case entry.IsDir() && hidden:
-			return fs.SkipDir
-		case entry.IsDir() || hidden || !entry.Type().IsRegular():
-			return nil
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return nil // removed while we looked
-		}
-		relative, err := filepath.Rel(l.Folder, path)
-		if err != nil {
-			return err
-		}
-		name := filepath.ToSlash(relative)
-		before, ok := known[name]
-		switch {
-		case ok && before.Bytes == info.Size() && before.ChangedAt.Equal(info.ModTime().Truncate(time.Microsecond)):
-			r.Unchanged++
-		case l.Now().Sub(info.ModTime()) < settle:
-			r.Waiting++
-		default:
-			names = append(names, name)
-		}
+	}
+	return s, err
+}
+
+// found is what is in the folder.
+type found struct {
+	known map[string]store.Source // what is known of files that were read, by path
+	// changed are new, or other than when they were read; waiting ones were changed a
+	// moment ago; the rest are as they were.
+	changed                      []string
+	waiting, published, setAside int
+}
+
+// look goes through the folder.
+func (l *Library) look(ctx context.Context) (f found, err error) {
+	read, err := l.Store.Sources(ctx, "")
+	if err != nil {
+		return f, err
+	}
+	f.known = make(map[string]store.Source, len(read))
+	for _, source := range read {
+		f.known[source.Path] = source
+	}
+	err = filepath.WalkDir(l.Folder, func(path string, entry fs.DirEntry, err error) error { return l.meet(&f, path, entry, err) })
+	slices.Sort(f.changed)
+	return f, err
+}
+
+// meet notes one file. What is none, or cannot be read, counts as changed: publish says
+// so.
+func (l *Library) meet(f *found, path string, entry fs.DirEntry, err error) error {
+	relative, relErr := filepath.Rel(l.Folder, path)
+	name := filepath.ToSlash(relative)
+	switch {
+	case relErr != nil:
+		return relErr
+	case err != nil && errors.Is(err, fs.ErrNotExist):
+		return nil // removed while we looked
+	case err != nil && path == l.Folder:
+		return err
+	case err != nil:
+		f.changed = append(f.changed, name)
 		return nil
-	})
-	slices.Sort(names)
-	return names, err
-}
-
-// Import publishes one file of the folder now. Its refusal is a *Problem, which is
-// also kept.
-func (l *Library) Import(ctx context.Context, name string) error {
-	l.scanning.Lock()
-	defer l.scanning.Unlock()
-	return l.publish(ctx, name)
-}
-
-func (l *Library) publish(ctx context.Context, name string) error {
-	file, err := os.Open(filepath.Join(l.Folder, filepath.FromSlash(name)))
+	}
+	hidden := strings.HasPrefix(entry.Name(), ".") && path != l.Folder
+	switch {
+	case entry.IsDir() && hidden:
+		return fs.SkipDir
+	case entry.IsDir() || hidden:
+		return nil
+	}
+	info, err := entry.Info()
 	if err != nil {
-		return err
+		return nil // removed while we looked
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	source := store.Source{Path: name, Bytes: info.Size(), ChangedAt: info.ModTime().Truncate(time.Microsecond), ReadAt: l.Now()}
-	err = l.publishFile(ctx, file, source)
-	p, isProblem := errors.AsType[*Problem](err)
-	if !isProblem {
-		return err
-	}
-	source.Problem = p.Words
-	if err := l.Store.SetAside(ctx, source); err != nil {
-		return err
-	}
-	return p
-}
-
-func (l *Library) publishFile(ctx context.Context, file *os.File, source store.Source) error {
-	place, err := ParsePlace(source.Path)
-	if err != nil {
-		return err
-	}
-	checked, err := Check(file)
-	if err != nil {
-		return err
-	}
-	source.Digest = checked.Digest
-	report := store.Report{Begin: place.Begin, End: place.End, Rows: checked.Rows, Digest: checked.Digest}
-	if checked.Rows > 0 { // else there was no activity, and nothing to download
-		if err := l.archive(file, place, source, &report); err != nil {
-			return err
+	before, ok := f.known[sourcePath(name)]
+	switch {
+	case ok && before.Bytes == info.Size() && before.ChangedAt.Equal(changedAt(info)):
+		if before.Problem != "" {
+			f.setAside++
+		} else {
+			f.published++
 		}
+	case l.Now().Sub(info.ModTime()) < settle:
+		f.waiting++
+	default:
+		f.changed = append(f.changed, name)
 	}
-	place.Type.Columns = checked.Columns
-	before, after, err := l.Store.Publish(ctx, store.Published{
-		AccountID: place.AccountID, Channel: place.Channel, Type: place.Type, Report: report, Sums: checked.Sums, Source: source,
-	}, l.Now())
-	columns, differ := errors.AsType[*store.ErrColumns](err)
-	if report.File != "" && (differ || errors.Is(err, store.ErrNotFound)) {
-		if err := os.Remove(filepath.Join(l.Archives, report.File)); err != nil {
-			return err
-		}
-	}
-	if differ {
-		return problem("The header row is not that of the reports before it: %s.", columns.Before)
-	}
-	if errors.Is(err, store.ErrNotFound) {
-		return problem("There is no account %d.", place.AccountID)
-	}
-	if err == nil && before != "" && before != after.File {
-		l.mu.Lock()
-		l.replaced[before] = l.Now()
-		l.mu.Unlock()
-	}
-	return err
-}
-
-// archive makes the ZIP that is downloaded, and notes it in the report. It is named by
-// where its source is and what that holds, so that writing it twice is writing it once.
-func (l *Library) archive(file io.ReadSeeker, place Place, source store.Source, report *store.Report) (err error) {
-	inside := fmt.Sprintf("%s_%s_%s.csv", strings.ReplaceAll(place.Type.Folder, " ", "-"), place.Begin.Format(time.DateOnly), place.End.Format(time.DateOnly))
-	id := sha256.Sum256(append([]byte(source.Path), source.Digest[:]...))
-	report.File = hex.EncodeToString(id[:16]) + ".zip"
-	path := filepath.Join(l.Archives, report.File)
-	if err := measure(path, report); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	out, err := os.CreateTemp(l.Archives, "*"+unfinished)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, out.Close(), os.Remove(out.Name()))
-		}
-	}()
-	z := zip.NewWriter(out)
-	entry, err := z.CreateHeader(&zip.FileHeader{Name: inside, Method: zip.Deflate, Modified: place.End})
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(entry, file); err != nil {
-		return err
-	}
-	if err := z.Close(); err != nil {
-		return err
-	}
-	if err := out.Sync(); err != nil {
-		return err
-	}
-	if err := measure(out.Name(), report); err != nil {
-		return err
-	}
-	if err := out.Close(); err != nil {
-		return err
-	}
-	return os.Rename(out.Name(), path)
-}
-
-// measure notes size and digest of an archive.
-func measure(path string, report *store.Report) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	sum := sha256.New()
-	if report.Bytes, err = io.Copy(sum, file); err != nil {
-		return err
-	}
-	sum.Sum(report.Archive[:0])
 	return nil
-}
-
-// tidy removes archives whose time is over.
-func (l *Library) tidy() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for name, at := range l.replaced {
-		if l.Now().Sub(at) < keepReplaced {
-			continue
-		}
-		if err := os.Remove(filepath.Join(l.Archives, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			l.Log.Warn("an archive could not be removed", "file", name, "error", err)
-		}
-		delete(l.replaced, name)
-	}
 }

@@ -146,7 +146,7 @@ func published(account int64, begin time.Time, digest byte) store.Published {
 
 func publish(t *testing.T, s *store.Store, p store.Published, now time.Time) store.Report {
 	t.Helper()
-	_, report, err := s.Publish(t.Context(), p, now)
+	report, err := s.Publish(t.Context(), p, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,11 +173,11 @@ func TestPublish(t *testing.T) {
 		publish(t, s, published(alpha.ID, monday.AddDate(0, 0, 7), 5), noon)
 		other := published(alpha.ID, monday.AddDate(0, 0, 14), 3)
 		other.Type.Columns = "Date,Streams"
-		_, _, err := s.Publish(ctx, other, noon)
+		_, err := s.Publish(ctx, other, noon)
 		if columns, is := errors.AsType[*store.ErrColumns](err); !is || columns.Before != "Date,Subscriptions" {
 			t.Errorf("other columns: %v", err)
 		}
-		_, _, err = s.Publish(ctx, published(alpha.ID+9, monday, 1), noon)
+		_, err = s.Publish(ctx, published(alpha.ID+9, monday, 1), noon)
 		wantErr(t, "an account that there is not", err, store.ErrNotFound)
 
 		channels, total, err := s.Channels(ctx, alpha.ID, store.GroupChannels, store.Page{Limit: 10})
@@ -199,7 +199,7 @@ func TestPublish(t *testing.T) {
 			{noon.Add(time.Hour), store.Page{Limit: 10}, []int{2}, 1},
 			{noon.Add(2 * time.Hour), store.Page{Limit: 10}, nil, 0},
 		} {
-			reports, total, err := s.Reports(ctx, types[0].ID, tc.since, tc.page)
+			reports, total, err := s.Reports(ctx, types[0], tc.since, tc.page)
 			var days []int
 			for _, p := range reports {
 				days = append(days, p.Begin.Day())
@@ -226,6 +226,39 @@ func TestPublish(t *testing.T) {
 	})
 }
 
+// TestReplacedArchives: what is removed is what was replaced long enough ago, and not
+// what is in its place again.
+func TestReplacedArchives(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		alpha := must[store.Account](t)(s.CreateAccount(ctx, "Alpha Pictures", operator(0)))
+		monday := time.Date(2026, time.March, 2, 0, 0, 0, 0, time.UTC)
+		for i, digest := range []byte{1, 2, 3, 2, 4} {
+			publish(t, s, published(alpha.ID, monday, digest), noon.Add(time.Duration(i)*time.Minute))
+		}
+		removed := func(until time.Duration) (all []string) {
+			ok(t, s.RemoveReplaced(ctx, noon.Add(until), func(file string) error {
+				all = append(all, file)
+				return nil
+			}))
+			return all
+		}
+		if got := removed(2 * time.Minute); len(got) != 1 || got[0] != "1.zip" {
+			t.Errorf("%q", got) // 2.zip was back in its place
+		}
+		failed := errors.New("disk")
+		if err := s.RemoveReplaced(ctx, noon.Add(time.Hour), func(string) error { return failed }); !errors.Is(err, failed) {
+			t.Error(err)
+		}
+		if got := removed(time.Hour); len(got) != 2 || got[0] == "4.zip" || got[1] == "4.zip" {
+			t.Errorf("%q", got)
+		}
+		if got := removed(time.Hour); got != nil {
+			t.Errorf("again: %q", got)
+		}
+	})
+}
+
 func TestSessions(t *testing.T) {
 	each(t, func(t *testing.T, s *store.Store) {
 		ctx := t.Context()
@@ -248,7 +281,7 @@ func TestSessions(t *testing.T) {
 			subject, sid string
 			want         []int
 		}{{"BOB", "s1", []int{0, 1, 2}}, {"ANN", "s1", []int{1, 2}}, {"", "s2", []int{2}}, {"", "", []int{2}}, {"ANN", "", nil}} {
-			ok(t, s.EndSessionsOf(ctx, tc.subject, tc.sid))
+			ok(t, s.FollowLogout(ctx, tc.subject+" "+tc.sid, tc.subject, tc.sid, noon, noon.Add(time.Minute)))
 			if diff := cmp.Diff(tc.want, alive()); diff != "" {
 				t.Errorf("after the end of %q %q: %s", tc.subject, tc.sid, diff)
 			}
