@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,11 +24,22 @@ import (
 	"time"
 )
 
-const floorVariable = "GATELODGE_BENCH_FLOOR"
+const (
+	floorVariable = "GATELODGE_BENCH_FLOOR"
+	// fileVariable names a file that the floor serves.
+	fileVariable = "GATELODGE_BENCH_FILE"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(floorVariable) != "" {
 		serveFloor()
+		return
+	}
+	if os.Getenv(movedVariable) != "" {
+		if err := serveMoved(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		return
 	}
 	os.Exit(m.Run())
@@ -42,7 +54,12 @@ func serveFloor() {
 	fmt.Printf("{\"issuer\":\"http://%s\"}\n", l.Addr())
 	const answer = `{"access_token":"` + "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789" +
 		`","token_type":"bearer","expires_in":3600,"refresh_token":"01234567890123456789012345678901234567890123456789"}`
+	file := os.Getenv(fileVariable)
 	err = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if file != "" {
+			serveFile(w, r, file)
+			return
+		}
 		if err := r.ParseForm(); err != nil {
 			http.Error(w, "bad form", http.StatusBadRequest)
 			return
@@ -54,13 +71,28 @@ func serveFloor() {
 	panic(err)
 }
 
+// serveFile is what no download can be cheaper than.
+func serveFile(w http.ResponseWriter, r *http.Request, name string) {
+	file, err := os.Open(name)
+	if err != nil {
+		panic(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		panic(err)
+	}
+	w.Header().Set("Content-Type", "application/zip")
+	http.ServeContent(w, r, name, info.ModTime(), file)
+}
+
 // process is a server under measurement.
 type process struct {
 	base string
 	cmd  *exec.Cmd
 }
 
-// start runs a command that prints {"issuer": …} when it is ready.
+// start runs a command that prints {"issuer": …} or {"url": …} when it is ready.
 func start(b *testing.B, env []string, name string, args ...string) *process {
 	b.Helper()
 	cmd := exec.CommandContext(context.Background(), name, args...)
@@ -82,11 +114,11 @@ func start(b *testing.B, env []string, name string, args ...string) *process {
 	if err != nil {
 		b.Fatalf("%s did not say where it listens: %v", name, err)
 	}
-	var ready struct{ Issuer string }
+	var ready struct{ Issuer, URL string }
 	if err := json.Unmarshal(line, &ready); err != nil {
 		b.Fatal(err)
 	}
-	return &process{ready.Issuer, cmd}
+	return &process{cmp.Or(ready.Issuer, ready.URL), cmd}
 }
 
 // cpu is the processor time that the process has used.
@@ -104,29 +136,48 @@ func (p *process) cpu(b *testing.B) time.Duration {
 	return time.Duration(utime+stime) * 10 * time.Millisecond
 }
 
-func (p *process) residentMiB(b *testing.B) float64 {
+func (p *process) residentMiB(b *testing.B) float64 { return p.memoryMiB(b, "VmRSS:") }
+
+func (p *process) memoryMiB(b *testing.B, line string) float64 {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	_, rest, _ := strings.Cut(string(status), line)
 	kib, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 	return kib / 1024
 }
 
-var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gatelodge-bench")
-	if err != nil {
-		return "", err
+// binaries are the programs that were built, by their names.
+var binaries = map[string]func() (string, error){"gatelodge": builder("gatelodge"), "slate": builder("slate")}
+
+func builder(name string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		dir, err := os.MkdirTemp("", "gatelodge-bench")
+		if err != nil {
+			return "", err
+		}
+		binary := filepath.Join(dir, name)
+		out, err := exec.Command("go", "build", "-o", binary, "../cmd/"+name).CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("%w: %s", err, out)
+		}
+		return binary, nil
+	})
+}
+
+func built(b *testing.B, name string) string {
+	b.Helper()
+	if runtime.GOOS != "linux" {
+		b.Skip("reads the processor time from /proc")
 	}
-	binary := filepath.Join(dir, "gatelodge")
-	out, err := exec.Command("go", "build", "-o", binary, "../cmd/gatelodge").CombinedOutput()
+	binary, err := binaries[name]()
 	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
+		b.Fatal(err)
 	}
-	return binary, nil
-})
+	return binary
+}
 
 // world is a gatelodge with a profile and a grant.
 type world struct {
@@ -136,14 +187,7 @@ type world struct {
 
 func newWorld(b *testing.B) world {
 	b.Helper()
-	if runtime.GOOS != "linux" {
-		b.Skip("reads the processor time from /proc")
-	}
-	binary, err := built()
-	if err != nil {
-		b.Fatal(err)
-	}
-	w := world{binary: binary, data: b.TempDir()}
+	w := world{binary: built(b, "gatelodge"), data: b.TempDir()}
 	w.command(b, "Bench passphrase 99!\n", "user", "create", "--email", "bench@example.com", "--name", "Bench", "--password-stdin", "--developer")
 	profile := w.command(b, "", "profile", "create", "--owner", "bench@example.com", "--name", "Bench", "--description", "Load", "--privacy-url", "https://example.com/privacy", "--return-url", "http://127.0.0.1:3999/cb")
 	w.id, w.secret = profile["client_id"].(string), profile["client_secret"].(string)

@@ -74,14 +74,14 @@ func (s *signedIn) authorizeURL(scope string) string {
 	}.Encode()
 }
 
-var account = regexp.MustCompile(`name="account" value="([0-9]+)"`)
+var accountField = regexp.MustCompile(`name="account" value="([0-9]+)"`)
 
 // consent allows what the scope names, once.
 func (s *signedIn) consent(b *testing.B, scope string) {
 	b.Helper()
 	to := s.keep(b, get(s.authorizeURL(scope))).header.Get("Location")
 	page := s.keep(b, get(s.p.base+to))
-	id := account.FindSubmatch(page.body)
+	id := accountField.FindSubmatch(page.body)
 	if id == nil {
 		b.Fatalf("no consent page at %s", to)
 	}
@@ -182,7 +182,7 @@ func BenchmarkRotatingRefresh(b *testing.B) {
 	var newest [connections]string
 	for i := range newest {
 		to := s.keep(b, get(s.authorizeURL("profile"))).header.Get("Location")
-		id := account.FindSubmatch(s.keep(b, get(s.p.base+to)).body)
+		id := accountField.FindSubmatch(s.keep(b, get(s.p.base+to)).body)
 		back := s.submit(b, to, url.Values{"decision": {"allow"}, "account": {string(id[1])}}).header.Get("Location")
 		at, err := url.Parse(back)
 		if err != nil {

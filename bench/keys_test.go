@@ -55,7 +55,11 @@ func (k clientKey) sign(header map[jose.HeaderKey]any, claims map[string]any) st
 }
 
 func (k clientKey) proof(method, target, token string) string {
-	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": target, "iat": time.Now().Unix()}
+	return k.proofAt(time.Now(), method, target, token)
+}
+
+func (k clientKey) proofAt(now time.Time, method, target, token string) string {
+	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": target, "iat": now.Unix()}
 	if token != "" {
 		sum := sha256.Sum256([]byte(token))
 		claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])

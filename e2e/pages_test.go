@@ -22,7 +22,7 @@ func TestPages(t *testing.T) {
 		for name, look := range map[string]func(*testing.T, *looks){
 			"site": siteLooks, "sign-in": signInLooks, "console": consoleLooks, "operator": operatorLooks, "web-settings": webSettingsLooks, "run": runLooks,
 			"account": accountLooks, "authorization": authorizationLooks, "failures": failureLooks, "mail": mailLooks,
-			"device": deviceLooks, "devices": deviceConsoleLooks,
+			"regions": regionsLooks, "device": deviceLooks, "devices": deviceConsoleLooks,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

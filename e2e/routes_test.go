@@ -26,7 +26,7 @@ var notPages = map[string]string{
 // for GET: no list that somebody has to keep.
 func pageRoutes(t *testing.T) []string {
 	t.Helper()
-	source := readSource(t, "console", "signin", "provider", "web", "session", "registry")
+	source := readSource(t, "console", "signin", "provider", "web", "session", "registry", "region")
 	var patterns []string
 	for _, file := range []string{"console/routes.go", "signin/routes.go", "provider/routes.go", "web/site.go"} {
 		before := len(patterns)

@@ -38,6 +38,14 @@ func serve(t *testing.T, dialect sqldb.Dialect, args ...string) *server {
 		s.database = sqldbtest.Config(t, sqldb.Postgres)
 		args = append(args, "--database", s.database.URL, "--key-file", keyFile(t))
 	}
+	cmd := s.start(t, args)
+	t.Cleanup(func() { s.stop(t, cmd) })
+	return s
+}
+
+// start runs the program and waits until it serves.
+func (s *server) start(t *testing.T, args []string) *exec.Cmd {
+	t.Helper()
 	cmd := exec.Command(shared.binary, args...)
 	cmd.Stderr = s.log
 	out, err := cmd.StdoutPipe()
@@ -47,7 +55,6 @@ func serve(t *testing.T, dialect sqldb.Dialect, args ...string) *server {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.stop(t, cmd) })
 	line := make(chan []byte, 1)
 	go func() {
 		first, _ := bufio.NewReader(out).ReadBytes('\n')
@@ -57,16 +64,18 @@ func serve(t *testing.T, dialect sqldb.Dialect, args ...string) *server {
 	select {
 	case first := <-line:
 		if err := json.Unmarshal(first, &printed); err != nil {
+			_ = cmd.Process.Kill()
 			t.Fatalf("serve printed %q (%v), and on standard error:\n%s", first, err, s.log)
 		}
 	case <-time.After(20 * time.Second):
+		_ = cmd.Process.Kill()
 		t.Fatalf("serve printed no addresses, and on standard error:\n%s", s.log)
 	}
 	if printed.Console != printed.Issuer+"/console" || printed.Account != printed.Issuer+"/account" || printed.Help != printed.Issuer+"/help" {
 		t.Fatalf("serve printed %+v", printed)
 	}
 	s.issuer = printed.Issuer
-	return s
+	return cmd
 }
 
 func (s *server) stop(t *testing.T, cmd *exec.Cmd) {

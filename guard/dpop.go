@@ -92,10 +92,10 @@ func (g *Guard) sameURL(htu string, r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	base, err := url.Parse(g.URL)
-	if err != nil || g.URL == "" {
+	base, err := url.Parse(g.options.URL)
+	if err != nil || g.options.URL == "" {
 		base = &url.URL{Scheme: "https", Host: r.Host}
-		if r.TLS == nil && strings.HasPrefix(g.Issuer, "http:") {
+		if r.TLS == nil && strings.HasPrefix(g.options.Issuer, "http:") {
 			base.Scheme = "http" // everything is on loopback
 		}
 	}

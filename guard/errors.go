@@ -3,7 +3,9 @@ package guard
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Error is a refusal in the terms of RFC 6750 section 3.
@@ -14,17 +16,22 @@ type Error struct {
 	Description string
 	// Scopes are what the request needed, of a refusal for lack of them.
 	Scopes []string
+	// RetryAfter is when to try again, of a refusal that passes.
+	RetryAfter time.Duration
 	// scheme is that of the challenge.
 	scheme string
 }
 
-func (e *Error) Error() string { return "guard: " + e.Code + ": " + e.Description }
+func (e *Error) Error() string {
+	return "guard: " + orElse(e.Code, "no access token") + ": " + orElse(e.Description, "the request has none")
+}
 
-// Write answers with the challenge and with a JSON body of error and
-// error_description.
+// Write answers with the challenge, or with Retry-After, and with a JSON body of error
+// and error_description.
 func (e *Error) Write(w http.ResponseWriter) {
-	if e.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
+	if e.RetryAfter > 0 {
+		seconds := (e.RetryAfter + time.Second - 1) / time.Second
+		w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
 	} else {
 		w.Header().Set("WWW-Authenticate", e.Challenge())
 	}
@@ -79,5 +86,9 @@ func insufficientScope(scopes []string) *Error {
 }
 
 func unavailable() *Error {
-	return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "The access token cannot be checked at the moment"}
+	return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "The access token cannot be checked at the moment", RetryAfter: time.Second}
+}
+
+func tooManyBadTokens(wait time.Duration) *Error {
+	return &Error{Status: http.StatusTooManyRequests, Code: "too_many_requests", Description: "Too many bad access tokens came from this address: try again in a moment", RetryAfter: wait}
 }

@@ -46,20 +46,20 @@ func (f *follower) answered(asked time.Time, reset bool) {
 func (g *Guard) Run(ctx context.Context) {
 	after, down := "", false
 	for ctx.Err() == nil {
-		asked := g.Now()
+		asked := g.options.Now()
 		next, err := g.followOnce(ctx, after, asked)
 		switch {
 		case err == nil:
 			if after = next; down {
 				down = false
-				g.Logger.Info("endings of tokens are followed again")
+				g.options.Logger.Info("endings of tokens are followed again")
 			}
 			continue
 		case ctx.Err() != nil:
 			return
 		case !down:
 			down = true
-			g.Logger.Warn("endings of tokens cannot be followed: asking for each token", "error", err)
+			g.options.Logger.Warn("endings of tokens cannot be followed: asking for each token", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -68,14 +68,18 @@ func (g *Guard) Run(ctx context.Context) {
 	}
 }
 
+// longestWait is less than the timeout of any sensible client, and than the server
+// allows.
+const longestWait = 5 * time.Second
+
 // followOnce asks what has ended since after, waiting a third of what an answer may
-// be old: so one answer that is late does not cost the trust.
+// be old at most: so one answer that is late does not cost the trust.
 func (g *Guard) followOnce(ctx context.Context, after string, asked time.Time) (next string, err error) {
-	wait := int(g.MaxStale / (3 * time.Second))
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(wait)*time.Second+g.MaxStale)
+	wait := int(min(g.options.MaxStale/3, longestWait) / time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(wait)*time.Second+g.options.MaxStale)
 	defer cancel()
 	query := url.Values{"after": {after}, "wait": {strconv.Itoa(wait)}}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, g.Issuer+"/oauth2/changes?"+query.Encode(), nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, g.options.Issuer+"/oauth2/changes?"+query.Encode(), nil)
 	if err != nil {
 		return "", err
 	}

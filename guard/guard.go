@@ -5,13 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 )
 
-// Options are what a Guard is made of.
+// Options are what a Guard is made of. The first four are needed.
 type Options struct {
 	// Issuer is the base URL of the Gatelodge server, without a slash at its end.
 	Issuer string
@@ -28,6 +29,15 @@ type Options struct {
 	MaxStale time.Duration
 	// MaxTokens bounds how many answers are kept; 50,000 when 0. One takes about 1 KiB.
 	MaxTokens int
+	// MaxBadTokens is how many bad tokens one address may send at once, and one more each
+	// second, before tokens of it that are not known are answered 429 for a while; 60
+	// when 0, no limit when negative. It keeps strangers from making the server work:
+	// other addresses and tokens that were good before are not held back.
+	MaxBadTokens int
+	// Address tells where a request comes from, for MaxBadTokens; where its connection
+	// does when nil. An API behind a proxy needs it: take the address that the proxy
+	// tells, and from no one but the proxy.
+	Address func(*http.Request) netip.Addr
 	// Logger hears when the server cannot be followed; the default one when nil.
 	Logger *slog.Logger
 	// Now is the time; time.Now when nil.
@@ -51,11 +61,12 @@ func (p Principal) User() bool { return p.Subject != p.ClientID }
 
 // Guard checks the tokens of requests. It is safe for concurrent use.
 type Guard struct {
-	Options
-	answers *answers
-	follow  follower
-	keys    keySet
-	proofs  proofs
+	options   Options
+	answers   *answers
+	strangers *strangers
+	follow    follower
+	keys      keySet
+	proofs    proofs
 }
 
 // New makes a Guard. Nothing is asked yet: the server may start later.
@@ -64,8 +75,12 @@ func New(o Options) (*Guard, error) {
 	switch {
 	case err != nil || issuer.Host == "" || issuer.Scheme != "https" && issuer.Scheme != "http" || strings.HasSuffix(o.Issuer, "/"):
 		return nil, errors.New("guard: the issuer is not a base URL such as https://id.example.com")
-	case o.Audience == "" || o.ClientID == "" || o.ClientSecret == "":
-		return nil, errors.New("guard: audience, client ID and client secret are needed")
+	case o.Audience == "":
+		return nil, errors.New("guard: the audience is missing: it is the identifier that the operator of the server gave to the API")
+	case o.ClientID == "" || o.ClientSecret == "":
+		return nil, errors.New("guard: the client ID or the client secret of the API's security profile is missing")
+	case o.MaxTokens < 0:
+		return nil, errors.New("guard: MaxTokens is negative")
 	}
 	if o.Client == nil {
 		o.Client = &http.Client{Timeout: 10 * time.Second}
@@ -79,24 +94,38 @@ func New(o Options) (*Guard, error) {
 	if o.MaxTokens == 0 {
 		o.MaxTokens = 50_000
 	}
+	if o.MaxBadTokens == 0 {
+		o.MaxBadTokens = 60
+	}
+	if o.Address == nil {
+		o.Address = remoteAddress
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Guard{Options: o, answers: newAnswers(o.MaxTokens)}, nil
+	return &Guard{options: o, answers: newAnswers(o.MaxTokens), strangers: newStrangers(o.MaxBadTokens)}, nil
 }
 
 type contextKey struct{}
 
-// From gives the principal of a request that came through [Guard.Require].
+// NewContext gives a context with a principal, for [From] to find: for tests of
+// handlers, and for middleware that calls [Guard.Check] itself.
+func NewContext(ctx context.Context, p Principal) context.Context {
+	return context.WithValue(ctx, contextKey{}, p)
+}
+
+// From gives the principal of a request that came through [Guard.Require], and false
+// for any other.
 func From(ctx context.Context) (Principal, bool) {
 	p, ok := ctx.Value(contextKey{}).(Principal)
 	return p, ok
 }
 
-// Require lets requests through whose token is good and has all the scopes.
+// Require is middleware that lets requests through whose token is good and has all the
+// scopes, and answers the others itself. Handlers find who it is by [From].
 func (g *Guard) Require(scopes ...string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -104,26 +133,27 @@ func (g *Guard) Require(scopes ...string) func(http.Handler) http.Handler {
 			if err != nil {
 				refused, ok := errors.AsType[*Error](err)
 				if !ok {
-					g.Logger.WarnContext(r.Context(), "a token could not be checked", "error", err)
+					g.options.Logger.WarnContext(r.Context(), "a token could not be checked", "error", err)
 					refused = unavailable()
 				}
 				refused.Write(w)
 				return
 			}
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, p)))
+			next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), p)))
 		})
 	}
 }
 
-// Check finds out who a request comes from. Its refusals are *Error; other errors mean
-// that the server could not be asked.
+// Check finds out who a request comes from, for APIs that write their own answers. Its
+// refusals are *[Error]; other errors mean that the server could not be asked, which is
+// 503 and never a reason to let a request through.
 func (g *Guard) Check(r *http.Request, scopes ...string) (Principal, error) {
 	token, scheme, err := bearer(r)
 	if err != nil {
 		return Principal{}, err
 	}
-	now := g.Now()
-	a, err := g.answer(r.Context(), token, now)
+	now := g.options.Now()
+	a, err := g.answer(r, token, now)
 	if err != nil {
 		return Principal{}, err
 	}

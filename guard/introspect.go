@@ -21,20 +21,38 @@ type answer struct {
 }
 
 // answer finds out about a token: from memory, by its signature, or by asking.
-func (g *Guard) answer(ctx context.Context, token string, now time.Time) (answer, error) {
-	followed := g.follow.trusted(now, g.MaxStale)
+func (g *Guard) answer(r *http.Request, token string, now time.Time) (answer, error) {
+	ctx := r.Context()
+	followed := g.follow.trusted(now, g.options.MaxStale)
+	kept, known := g.answers.get(token, now)
 	if followed {
-		if a, ok := g.answers.get(token, now); ok {
-			return a, nil
+		if known {
+			return kept, nil
 		}
 		if a, ok := g.verify(ctx, token, now); ok {
 			g.answers.put(token, a, now)
 			return a, nil
 		}
 	}
+	network := networkOf(g.options.Address(r))
+	if !known {
+		if g.strangers.isBad(token, now) {
+			return answer{}, nil
+		}
+		if wait := g.strangers.ask(network, now); wait > 0 {
+			return answer{}, tooManyBadTokens(wait)
+		}
+	}
 	began := g.answers.mark()
 	a, err := g.introspect(ctx, token)
-	if err == nil && a.active && followed {
+	switch {
+	case err == nil && !a.active:
+		g.strangers.noteBad(token, now.Add(g.options.MaxStale), now)
+		return a, nil
+	case !known:
+		g.strangers.wasNotBad(network, now)
+	}
+	if err == nil && followed {
 		g.answers.putSince(began, token, a, now)
 	}
 	return a, err
@@ -43,7 +61,7 @@ func (g *Guard) answer(ctx context.Context, token string, now time.Time) (answer
 // introspect asks the server (RFC 7662).
 func (g *Guard) introspect(ctx context.Context, token string) (answer, error) {
 	body := strings.NewReader(url.Values{"token": {token}, "token_type_hint": {"access_token"}}.Encode())
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.Issuer+"/oauth2/introspect", body)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.options.Issuer+"/oauth2/introspect", body)
 	if err != nil {
 		return answer{}, err
 	}
@@ -66,7 +84,7 @@ func (g *Guard) introspect(ctx context.Context, token string) (answer, error) {
 		return answer{}, err
 	}
 	// A server tells the API about its own tokens too; those are for others.
-	if !told.Active || told.Issuer != g.Issuer || !slices.Contains(told.Audience, g.Audience) {
+	if !told.Active || told.Issuer != g.options.Issuer || !slices.Contains(told.Audience, g.options.Audience) {
 		return answer{}, nil
 	}
 	return answer{
@@ -82,12 +100,12 @@ const maxAnswer = 1 << 20
 
 // authenticate adds the API's own credentials (RFC 6749 section 2.3.1).
 func (g *Guard) authenticate(r *http.Request) {
-	r.SetBasicAuth(url.QueryEscape(g.ClientID), url.QueryEscape(g.ClientSecret))
+	r.SetBasicAuth(url.QueryEscape(g.options.ClientID), url.QueryEscape(g.options.ClientSecret))
 }
 
 // ask sends a request to the server and reads the JSON that comes.
 func (g *Guard) ask(r *http.Request, into any) error {
-	response, err := g.Client.Do(r)
+	response, err := g.options.Client.Do(r)
 	if err != nil {
 		return fmt.Errorf("guard: %w", withoutQuery(err))
 	}

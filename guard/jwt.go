@@ -60,7 +60,7 @@ func (g *Guard) verify(ctx context.Context, token string, now time.Time) (answer
 	}
 	issued := time.Unix(c.IssuedAt, 0)
 	switch {
-	case c.Issuer != g.Issuer, !slices.Contains(c.Audience, g.Audience), len(c.EndsWith) == 0:
+	case c.Issuer != g.options.Issuer, !slices.Contains(c.Audience, g.options.Audience), len(c.EndsWith) == 0:
 		return answer{}, false
 	case now.Before(issued.Add(-clockSkew)), !g.follow.knows(issued.Add(-clockSkew)), g.answers.hasEnded(c.EndsWith):
 		return answer{}, false
@@ -73,9 +73,10 @@ func (g *Guard) verify(ctx context.Context, token string, now time.Time) (answer
 
 // keySet is the server's, read when a key is not known.
 type keySet struct {
-	mu     sync.Mutex
-	keys   []jose.JSONWebKey
-	readAt time.Time
+	mu   sync.Mutex
+	keys []jose.JSONWebKey
+	// readAt is when keys were read, triedAt when that was last begun.
+	readAt, triedAt time.Time
 }
 
 const (
@@ -86,33 +87,52 @@ const (
 	keysAgain = 10 * time.Second
 )
 
+// find gives a key by its id. While one request reads the set anew, the others go on
+// with what is known: a made-up id costs nobody else anything.
 func (k *keySet) find(ctx context.Context, g *Guard, id string, now time.Time) (jose.JSONWebKey, bool) {
+	key, known, due := k.look(id, now)
+	if !due {
+		return key, known
+	}
+	// Whoever hangs up must not end a reading that is for all.
+	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysAgain)
+	defer cancel()
+	keys, err := readKeys(reading, g)
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	has := func(key jose.JSONWebKey) bool { return key.KeyID == id }
-	age := now.Sub(k.readAt)
-	if age > keysLive || age > keysAgain && !slices.ContainsFunc(k.keys, has) {
-		k.readAt = now
-		if k.keys = nil; k.read(ctx, g) != nil {
-			return jose.JSONWebKey{}, false
-		}
+	if err == nil {
+		k.keys, k.readAt = keys, now
+	} else if now.Sub(k.readAt) > keysLive {
+		k.keys = nil
 	}
-	i := slices.IndexFunc(k.keys, has)
-	if i < 0 {
-		return jose.JSONWebKey{}, false
-	}
-	return k.keys[i], true
+	k.mu.Unlock()
+	key, known, _ = k.look(id, now)
+	return key, known
 }
 
-func (k *keySet) read(ctx context.Context, g *Guard) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, g.Issuer+"/oauth2/jwks", nil)
+// look finds a key among those that were read, and says whether it is the caller's turn
+// to read them again.
+func (k *keySet) look(id string, now time.Time) (key jose.JSONWebKey, known, due bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	i := slices.IndexFunc(k.keys, func(key jose.JSONWebKey) bool { return key.KeyID == id })
+	if i >= 0 {
+		key, known = k.keys[i], true
+	}
+	old := now.Sub(k.readAt) > keysLive
+	if due = (old || !known) && now.Sub(k.triedAt) > keysAgain; due {
+		k.triedAt = now
+	}
+	return key, known, due
+}
+
+func readKeys(ctx context.Context, g *Guard) ([]jose.JSONWebKey, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, g.options.Issuer+"/oauth2/jwks", nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var set jose.JSONWebKeySet
 	if err := g.ask(r, &set); err != nil {
-		return err
+		return nil, err
 	}
-	k.keys = set.Keys
-	return nil
+	return set.Keys, nil
 }

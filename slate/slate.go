@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
 
 	"gatelodge/guard"
+	"gatelodge/internal/limit"
 	"gatelodge/internal/sqldb"
 	"gatelodge/slate/api"
 	"gatelodge/slate/portal"
@@ -38,6 +40,8 @@ type Config struct {
 	PostLogoutURL string
 	// Contact is where Contact us leads: a mail address or an http(s) URL; "" for none.
 	Contact string
+	// TrustedProxies are believed about where a request comes from.
+	TrustedProxies []netip.Prefix
 	// Rate bounds the calls of the API; the zero value is api.DefaultRate.
 	Rate   api.Rate
 	Logger *slog.Logger
@@ -139,16 +143,19 @@ func (s *Slate) build(ctx context.Context, c Config) error {
 	if s.Library, err = OpenLibrary(ctx, s.Store, c); err != nil {
 		return err
 	}
+	address := func(r *http.Request) netip.Addr {
+		return limit.ClientAddress(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), c.TrustedProxies)
+	}
 	s.guard, err = guard.New(guard.Options{
 		Issuer: c.Gatelodge, Audience: c.Audience, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
-		URL: c.URL, Client: c.Client, Logger: c.Logger, Now: c.Now,
+		URL: c.URL, Client: c.Client, Logger: c.Logger, Now: c.Now, Address: address,
 	})
 	if err != nil {
 		return err
 	}
 	pages, err := portal.New(portal.Options{
 		Store: s.Store, Library: s.Library, Gatelodge: c.Gatelodge, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
-		URL: c.URL, PostLogoutURL: c.PostLogoutURL, Contact: c.Contact, HTTPClient: c.Client, Logger: c.Logger, Now: c.Now,
+		URL: c.URL, PostLogoutURL: c.PostLogoutURL, Contact: c.Contact, HTTPClient: c.Client, Logger: c.Logger, Now: c.Now, Address: address,
 	})
 	if err != nil {
 		return err

@@ -26,6 +26,8 @@ type installation struct {
 	flags []string
 	// replicas is how many servers a test should run on it.
 	replicas int
+	// binary is another program than this one; "" is this one.
+	binary string
 }
 
 // eachDatabase runs test on an empty SQLite file and, when there is one, on a
@@ -48,7 +50,10 @@ func eachDatabase(t *testing.T, test func(t *testing.T, in *installation)) {
 
 // program is the program with an environment without settings.
 func program(args ...string) *exec.Cmd {
-	cmd := exec.Command("gatelodge", args...) // the test binary: see TestMain
+	return withoutSettings(exec.Command("gatelodge", args...)) // the test binary: see TestMain
+}
+
+func withoutSettings(cmd *exec.Cmd) *exec.Cmd {
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "GATELODGE_") {
 			cmd.Env = append(cmd.Env, v)
@@ -60,23 +65,34 @@ func program(args ...string) *exec.Cmd {
 // execute runs a command that has to succeed and gives the record that it printed.
 func execute(t *testing.T, stdin string, args ...string) map[string]any {
 	t.Helper()
-	cmd := program(append(args, "--json")...)
+	return output(t, stdin, program(append(args, "--json")...))
+}
+
+func output(t *testing.T, stdin string, cmd *exec.Cmd) map[string]any {
+	t.Helper()
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.Output()
 	if err != nil {
 		exit, _ := errors.AsType[*exec.ExitError](err)
-		t.Fatalf("gatelodge %q: %v\n%s", args, err, exit.Stderr)
+		t.Fatalf("%q: %v\n%s", cmd.Args, err, exit.Stderr)
 	}
 	var record map[string]any
 	if err := json.Unmarshal(out, &record); err != nil {
-		t.Fatalf("gatelodge %q printed %q: %v", args, out, err)
+		t.Fatalf("%q printed %q: %v", cmd.Args, out, err)
 	}
 	return record
 }
 
 func (in *installation) run(t *testing.T, stdin string, args ...string) map[string]any {
 	t.Helper()
-	return execute(t, stdin, append(args, in.flags...)...)
+	return output(t, stdin, in.program(append(append(args, "--json"), in.flags...)...))
+}
+
+func (in *installation) program(args ...string) *exec.Cmd {
+	if in.binary == "" {
+		return program(args...)
+	}
+	return withoutSettings(exec.Command(in.binary, args...))
 }
 
 const password = "correct horse battery staple"
@@ -121,7 +137,7 @@ type process struct {
 func (in *installation) serve(t *testing.T, args ...string) *process {
 	t.Helper()
 	args = append([]string{"serve", "--json", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"}, args...)
-	s := &process{t: t, log: &lockedBuffer{}, cmd: program(append(args, in.flags...)...)}
+	s := &process{t: t, log: &lockedBuffer{}, cmd: in.program(append(args, in.flags...)...)}
 	s.cmd.Stderr = s.log
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {

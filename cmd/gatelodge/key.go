@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
+	"runtime"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +13,7 @@ import (
 	"gatelodge/internal/keyring"
 	"gatelodge/internal/live"
 	"gatelodge/internal/signing"
+	"gatelodge/internal/sqldb"
 	"gatelodge/internal/store"
 )
 
@@ -111,7 +111,17 @@ func rotateSigning(ctx context.Context, a *admin) error {
 }
 
 func newMigrate() *cobra.Command {
-	cmd := &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date", Args: noArgs}
+	cmd := &cobra.Command{
+		Use: "migrate", Short: "Bring the database's schema up to date", Args: noArgs,
+		Long: `Bring the database's schema up to date.
+
+Beside a database server run it once with the new program, then replace one server
+after the other: those of the old program go on working meanwhile when theirs is among
+the programs that it names. "gatelodge version" says which schema a program is of. It
+does no harm to run it twice, or from two machines at once.
+
+With the embedded database serve does the same as it starts.`,
+	}
 	config.CommonFlags(cmd.Flags())
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -125,27 +135,17 @@ func newVersion() *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		out := newPrinter(cmd.OutOrStdout(), *asJSON)
-		version, revision, at := "devel", "unknown", ""
-		if info, ok := debug.ReadBuildInfo(); ok {
-			if v := info.Main.Version; v != "" && v != "(devel)" {
-				version = v
-			}
-			for _, s := range info.Settings {
-				switch s.Key {
-				case "vcs.revision":
-					revision = s.Value
-				case "vcs.time":
-					if t, err := time.Parse(time.RFC3339, s.Value); err == nil {
-						at = stamp(t)
-					}
-				}
-			}
-			out.print("go", "Go", info.GoVersion)
+		b := readBuild()
+		schema, err := sqldb.Newest(store.Migrations())
+		if err != nil {
+			return err
 		}
-		out.print("version", "Version", version)
-		out.print("revision", "Revision", revision)
-		if at != "" {
-			out.print("revision_at", "Of", at)
+		out.print("go", "Go", runtime.Version())
+		out.print("version", "Version", b.version)
+		out.print("schema", "Schema", schema)
+		out.print("revision", "Revision", b.revision)
+		if b.at != "" {
+			out.print("revision_at", "Of", b.at)
 		}
 		out.end()
 		return nil

@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string) int {
 
 func newRoot() *cobra.Command {
 	root := group("gatelodge", "Let outside developers and their applications in to your API",
-		newServe(), newUser(), newProfile(), newScope(), newGrant(), newRegistration(), newKey(), newMigrate(), newVersion())
+		newServe(), newUser(), newProfile(), newScope(), newGrant(), newRegistration(), newRegion(), newKey(), newMigrate(), newDoctor(), newVersion())
 	root.Long = `Let outside developers and their applications in to your API.
 
 "gatelodge serve" runs the server; nothing has to be set up first. The other

@@ -2,6 +2,8 @@ package main
 
 import (
 	"flag"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -21,5 +23,9 @@ func (p patient) Run() int {
 	if err := flag.Set("test.parallel", "12"); err != nil {
 		panic(err)
 	}
-	return p.M.Run()
+	code := p.M.Run()
+	if previous.binary != "" {
+		os.RemoveAll(filepath.Dir(previous.binary))
+	}
+	return code
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -34,12 +35,25 @@ func migrate(ctx context.Context, cmd *cobra.Command, out *printer) (err error) 
 	if err := db.Migrate(ctx, store.Migrations()); err != nil {
 		return err
 	}
-	after, _, err := db.SchemaVersion(ctx, store.Migrations())
+	after, program, err := db.SchemaVersion(ctx, store.Migrations())
+	if err != nil {
+		return err
+	}
+	oldest, err := db.OldestProgram(ctx)
 	if err != nil {
 		return err
 	}
 	out.print("from", "Schema before", before)
 	out.print("to", "Schema now", after)
+	out.print("program", "Schema of this program", program)
+	out.print("oldest_program", "Programs that may run", oldestProgram(oldest))
 	out.end()
 	return nil
+}
+
+// oldestProgram is a schema version, which people read as "3 and newer".
+type oldestProgram int64
+
+func (o oldestProgram) String() string {
+	return fmt.Sprintf("those of schema %d and newer", int64(o))
 }

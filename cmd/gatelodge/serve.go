@@ -14,13 +14,11 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
 	"gatelodge/internal/config"
 	"gatelodge/internal/keyring"
+	"gatelodge/internal/logging"
 	"gatelodge/internal/mail"
 	"gatelodge/internal/provider"
 	"gatelodge/internal/server"
@@ -67,11 +65,19 @@ at most.`,
 // megabytes and saves a tenth of the time that a token takes. GOGC overrides it.
 const gcPercent = 200
 
+// memoryLimit is where the collector stops waiting for that: twice what lives when all
+// of the view's caches are full (live/view.go), and room for passwords. GOMEMLIMIT
+// overrides it.
+const memoryLimit = 384 << 20
+
 func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	logger, flush := newLogger(os.Stderr)
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	logger, flush := logging.New(os.Stderr)
 	defer flush()
 	sender, err := mailSender(cfg)
 	if err != nil {
@@ -90,10 +96,18 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 	if issuer == "" {
 		issuer = "http://localhost:" + strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 	}
+	metrics := newMetrics()
 	c := server.Config{
+		Metrics:  metrics,
 		Database: databaseConfig(cfg), Ring: ring, Issuer: issuer, Namespace: cfg.Namespace,
 		Registration: provider.Registration(cfg.Registration), RegistrationScopes: cfg.RegistrationScopes,
 		SignUp: signin.SignUp(cfg.SignUp), Mail: sender, Contact: cfg.Contact, TrustedProxies: cfg.TrustedProxies, Logger: logger,
+		FreeMemory: debug.FreeOSMemory,
+	}
+	if cfg.Regions != "" {
+		if c.Regions, err = config.LoadRegions(cfg.Regions, issuer); err != nil {
+			return err
+		}
 	}
 	s, err := server.New(ctx, c)
 	if err != nil {
@@ -109,7 +123,7 @@ func serve(ctx context.Context, cfg config.Config, out *printer) error {
 		if err != nil {
 			return errors.Join(err, public.Close(), s.Close())
 		}
-		private := newHTTPServer(metricsHandler(s), logger)
+		private := newHTTPServer(metricsHandler(s, metrics), logger)
 		servers = append(servers, private)
 		go func() { failed <- private.Serve(l) }()
 		out.print("metrics", "Metrics", "http://"+l.Addr().String()+"/metrics")
@@ -154,27 +168,6 @@ func newHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
-}
-
-// metricsHandler is the operator's listener.
-func metricsHandler(s *server.Server) http.Handler {
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gatelodge_feed_lag_seconds", Help: "Time since the feed of changes was last read."}, func() float64 {
-			_, lag := s.View.Trusted()
-			return lag.Seconds()
-		}))
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := s.Ready(r.Context()); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ready")
-	})
-	return mux
 }
 
 // openRing opens the key file. For a new embedded database it is made when it is

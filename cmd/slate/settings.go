@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/knadh/koanf/parsers/toml/v2"
@@ -18,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"gatelodge/internal/sqldb"
+	"gatelodge/slate/api"
 )
 
 // settings are what flags, environment and file say, by the names of flags.
@@ -45,6 +47,9 @@ var known = []setting{
 	{"post-logout-url", "", "`URL` that Gatelodge has registered for after signing out: URL/signed-out (default: people stay at Gatelodge)", true},
 	{"contact", "", "mail `address` or http(s) URL behind Contact us", true},
 	{"scope", "slate:reporting", "`scope` that the reporting API needs", true},
+	{"trusted-proxies", "", "`addresses` or networks, separated by commas, of the proxies that are believed about where a request comes from", true},
+	{"rate", "20", "`calls` of the reporting API a second that an application may make for one user in the long run", true},
+	{"burst", "100", "`calls` that it may make at once", true},
 }
 
 const (
@@ -159,6 +164,40 @@ func (s settings) databaseConfig() sqldb.Config {
 	}
 	return sqldb.Config{Path: filepath.Join(s["data"], "slate.db")}
 }
+
+// callRate is how often the reporting API may be called.
+func (s settings) callRate() (api.Rate, error) {
+	perSecond, err := strconv.ParseFloat(s["rate"], 64)
+	if err != nil || !(perSecond >= 0.01 && perSecond <= maxRate) {
+		return api.Rate{}, wrongUse("--rate %q: write a number of calls a second, from 0.01 to %d", s["rate"], maxRate)
+	}
+	burst, err := strconv.Atoi(s["burst"])
+	if err != nil || burst < 1 || burst > maxRate {
+		return api.Rate{}, wrongUse("--burst %q: write a number of calls from 1 to %d", s["burst"], maxRate)
+	}
+	return api.Rate{PerSecond: perSecond, Burst: burst}, nil
+}
+
+// trustedProxies reads addresses and networks.
+func (s settings) trustedProxies() (all []netip.Prefix, err error) {
+	for part := range strings.SplitSeq(s["trusted-proxies"], ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		network, err := netip.ParsePrefix(part)
+		if address, aerr := netip.ParseAddr(part); aerr == nil {
+			network, err = address.Prefix(address.BitLen())
+		}
+		if err != nil || network != network.Masked() {
+			return nil, wrongUse("--trusted-proxies: %q: write addresses or networks, such as 10.0.0.7,192.168.0.0/16", part)
+		}
+		all = append(all, network)
+	}
+	return all, nil
+}
+
+// maxRate is as good as no limit.
+const maxRate = 1_000_000
 
 // checkBaseURL holds a setting to the one spelling of a base URL: addresses are made
 // by putting paths behind it, and tokens name it.

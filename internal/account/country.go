@@ -27,6 +27,16 @@ func Countries() []Country {
 	return all
 }
 
+// CountryName is a country in words, "" for a code that is none.
+func CountryName(code string) string {
+	for _, c := range Countries() {
+		if c.Code == code {
+			return c.Name
+		}
+	}
+	return ""
+}
+
 // ParseCountry reads a country code and returns it in upper case.
 func ParseCountry(s string) (string, error) {
 	s = strings.TrimSpace(s)

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -30,23 +31,30 @@ const (
 	saltBytes = 16 // RFC 9106 section 3.1: 128 bits suffice for all applications
 	keyBytes  = 32
 
-	defaultConcurrent = 2
-	defaultWaiting    = 64
+	defaultWaiting = 64
 )
+
+// defaultConcurrent is half the cores, and at least one: tokens, which take a
+// thousandth of the time, always find the other half free.
+func defaultConcurrent() int { return max(1, runtime.GOMAXPROCS(0)/2) }
 
 // HasherOptions are the settings of a [Hasher]; each zero value is a sensible choice.
 type HasherOptions struct {
 	Cost       Cost // of new hashes
 	Concurrent int  // evaluations at the same time: bounds memory and cores
 	Waiting    int  // callers that may wait for their turn; more get ErrBusy
+	// Evaluated, when set, is called after each evaluation, which leaves Cost.MemoryKiB
+	// to the garbage collector.
+	Evaluated func()
 }
 
 // Hasher hashes and verifies passwords with argon2id, only so many at a time.
 type Hasher struct {
-	cost    Cost
-	dummy   passwordHash
-	turns   chan struct{} // one element for each evaluation under way
-	callers chan struct{} // one element for each caller, waiting or served
+	cost      Cost
+	dummy     passwordHash
+	evaluated func()
+	turns     chan struct{} // one element for each evaluation under way
+	callers   chan struct{} // one element for each caller, waiting or served
 }
 
 // NewHasher makes a hasher.
@@ -55,13 +63,17 @@ func NewHasher(o HasherOptions) *Hasher {
 		o.Cost = DefaultCost()
 	}
 	if o.Concurrent <= 0 {
-		o.Concurrent = defaultConcurrent
+		o.Concurrent = defaultConcurrent()
 	}
 	if o.Waiting <= 0 {
 		o.Waiting = defaultWaiting
 	}
+	if o.Evaluated == nil {
+		o.Evaluated = func() {}
+	}
 	return &Hasher{
-		cost: o.Cost,
+		cost:      o.Cost,
+		evaluated: o.Evaluated,
 		dummy: passwordHash{
 			cost: o.Cost,
 			salt: make([]byte, saltBytes),
@@ -70,6 +82,12 @@ func NewHasher(o HasherOptions) *Hasher {
 		turns:   make(chan struct{}, o.Concurrent),
 		callers: make(chan struct{}, o.Concurrent+o.Waiting),
 	}
+}
+
+// Load tells how many passwords are being evaluated, and how many callers wait.
+func (h *Hasher) Load() (running, waiting int) {
+	running = len(h.turns)
+	return running, max(0, len(h.callers)-running)
 }
 
 // Hash makes the value to keep for password, in PHC string format.
@@ -129,5 +147,6 @@ func (h *Hasher) evaluate(ctx context.Context, p passwordHash, password string, 
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("account: waiting to check a password: %w", context.Cause(ctx))
 	}
+	defer h.evaluated()
 	return argon2.IDKey([]byte(password), p.salt, p.cost.Passes, p.cost.MemoryKiB, p.cost.Threads, size), nil
 }

@@ -72,6 +72,32 @@ func TestVerifyWithoutAccount(t *testing.T) {
 	}
 }
 
+// Sign-ins never take all cores.
+func TestHalfTheCores(t *testing.T) {
+	for cores, want := range map[int]int{1: 1, 2: 1, 3: 1, 4: 2, 16: 8} {
+		before := runtime.GOMAXPROCS(cores)
+		h := NewHasher(HasherOptions{Cost: cheap()})
+		runtime.GOMAXPROCS(before)
+		if got := cap(h.turns); got != want {
+			t.Errorf("%d at a time on %d cores, want %d", got, cores, want)
+		}
+	}
+}
+
+func TestEvaluatedIsCalled(t *testing.T) {
+	calls := 0
+	h := NewHasher(HasherOptions{Cost: cheap(), Evaluated: func() { calls++ }})
+	if _, err := h.Hash(t.Context(), "horse battery"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Verify(t.Context(), "", "horse battery"); err != nil {
+		t.Fatal(err)
+	}
+	if calls != 2 {
+		t.Errorf("called %d times after two evaluations", calls)
+	}
+}
+
 // Each path runs argon2id once, no more and no less. One evaluation is recognised by the
 // megabyte that it takes.
 func TestVerifyEvaluatesOnce(t *testing.T) {

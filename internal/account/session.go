@@ -37,6 +37,8 @@ type Session struct {
 	ExpiresAt       time.Time
 	UserAgent       string
 	Address         string
+	// HomeSession is the session of another region that this one came from, "" for none.
+	HomeSession string
 }
 
 // NewSession begins a session and returns the value for its cookie. Each sign-in

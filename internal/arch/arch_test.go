@@ -36,10 +36,12 @@ var may = map[string][]string{
 	"internal/seal":    {},
 	"internal/mail":    {},
 	"internal/limit":   {},
-	"internal/config":  {"internal/registry"},
+	"internal/logging": {},
+	"internal/config":  {"internal/registry", "internal/region"},
 	"internal/signing": {"internal/oauth"},
 	"internal/fetch":   {"internal/signing"},
 	"internal/oidc":    {"internal/oauth"},
+	"internal/region":  {"internal/account"},
 	"internal/store":   {"internal/sqldb", "internal/keyring", "internal/audit", "internal/account", "internal/authz", "internal/oauth", "internal/registry"},
 	"internal/live":    {"internal/oauth", "internal/signing", "internal/store", "internal/seal", "internal/audit", "internal/account", "internal/authz", "internal/registry"},
 	// HTTP.
@@ -57,9 +59,9 @@ var may = map[string][]string{
 	"slate/store":   {"internal/sqldb"},
 	"slate/reports": {"slate/store"},
 	"slate/api":     {"guard", "internal/web", "slate/store", "slate/reports"},
-	"slate/portal":  {"internal/web", "slate/store", "slate/reports"},
-	"slate":         {"guard", "internal/web", "internal/sqldb", "slate/store", "slate/reports", "slate/api", "slate/portal"},
-	"cmd/slate":     {"internal/sqldb", "slate", "slate/store", "slate/reports"},
+	"slate/portal":  {"internal/web", "internal/limit", "slate/store", "slate/reports"},
+	"slate":         {"guard", "internal/web", "internal/sqldb", "internal/limit", "slate/store", "slate/reports", "slate/api", "slate/portal"},
+	"cmd/slate":     {"internal/sqldb", "internal/logging", "slate", "slate/api", "slate/store", "slate/reports"},
 	// An application as any partner could write one: the public addresses are all it knows.
 	"cmd/report-downloader": {},
 	// Both sides in one process, and the one place where they meet.
@@ -68,17 +70,19 @@ var may = map[string][]string{
 	"internal/arch":            {},
 	"internal/faultdb":         {},
 	"internal/sqldb/sqldbtest": {"internal/sqldb"},
-	"internal/store/storetest": {"internal/store", "internal/sqldb", "internal/sqldb/sqldbtest", "internal/faultdb", "internal/keyring", "internal/account", "internal/audit", "internal/registry"},
+	"internal/store/storetest": {"internal/store", "internal/sqldb", "internal/sqldb/sqldbtest", "internal/faultdb", "internal/keyring", "internal/account", "internal/audit", "internal/oauth", "internal/registry"},
+	"slate/store/storetest":    {"internal/sqldb"},
 	"internal/sim":             everything,
 	"internal/crashtest":       everything,
 	"internal/replicatest":     everything,
+	"internal/hatest":          {},
 	"bench":                    {},
 	"e2e":                      {},
 }
 
 // surface is what the three surfaces may import; never one another.
 var surface = []string{
-	"internal/signing", "internal/oidc", "internal/fetch",
+	"internal/signing", "internal/oidc", "internal/fetch", "internal/region",
 	"internal/web", "internal/session", "internal/store", "internal/live", "internal/seal", "internal/mail", "internal/limit", "internal/audit",
 	"internal/registry", "internal/authz", "internal/account", "internal/oauth", "internal/sdk",
 }
@@ -89,7 +93,7 @@ var everything = []string{"*"}
 var pure = []string{"internal/oidc", "internal/oauth", "internal/registry", "internal/authz", "internal/account", "internal/audit"}
 
 // testSupport is never imported by the program.
-var testSupport = []string{"internal/sim", "internal/faultdb", "internal/sqldb/sqldbtest", "internal/store/storetest", "internal/crashtest", "internal/replicatest"}
+var testSupport = []string{"internal/sim", "internal/faultdb", "internal/sqldb/sqldbtest", "internal/store/storetest", "slate/store/storetest", "internal/crashtest", "internal/replicatest"}
 
 type listed struct {
 	ImportPath string

@@ -64,6 +64,10 @@ const (
 	OperatorMade       Kind = "account.operator_made"
 	OperatorRemoved    Kind = "account.operator_removed"
 
+	HomeLinked      Kind = "account.home_linked"
+	HomeSessionGone Kind = "session.ended_at_home"
+	RegionAdmitted  Kind = "profile.region_admitted"
+
 	InitialTokenCreated Kind = "registration_token.created"
 	InitialTokenRevoked Kind = "registration_token.revoked"
 )
@@ -81,6 +85,10 @@ var words = map[Kind]string{
 	DeveloperCreated:  "Developer account created",
 	ProfileCreated:    "Security profile created",
 	ProfileRegistered: "Application registered itself",
+
+	HomeLinked:      "Account of another region connected",
+	HomeSessionGone: "Session ended by signing out at home",
+	RegionAdmitted:  "Region admitted by the operator",
 
 	InitialTokenCreated: "Registration token created",
 	InitialTokenRevoked: "Registration token revoked",

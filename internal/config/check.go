@@ -26,6 +26,7 @@ func (l *loader) config() Config {
 		Registration:   Registration(l.text("registration")),
 		SMTP:           l.mailServer(),
 		Contact:        l.contact(),
+		Regions:        l.text(regionsFlag),
 	}
 	if l.text("metrics") != "" {
 		c.Metrics = l.address("metrics")
@@ -80,25 +81,31 @@ func (l *loader) issuer() string {
 	if value == "" {
 		return ""
 	}
+	if problem := CheckIssuer(value); problem != "" {
+		l.fail("issuer", "%s", problem)
+	}
+	return value
+}
+
+// CheckIssuer says what is wrong with a base URL, "" when nothing is.
+func CheckIssuer(value string) (problem string) {
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		l.fail("issuer", "write the public base URL, such as https://id.example.com")
-		return value
+		return "write the public base URL, such as https://id.example.com"
 	}
 	if u.User != nil {
-		l.fail("issuer", "a base URL has no user name or password")
-		return value
+		return "a base URL has no user name or password"
 	}
 	host, problem := canonicalHost(u)
 	switch {
 	case problem != "":
-		l.fail("issuer", "%s", problem)
+		return problem
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		l.fail("issuer", "http is for loopback only: write https://%s", host)
+		return "http is for loopback only: write https://" + host
 	case value != u.Scheme+"://"+host:
-		l.fail("issuer", "%q: no path, query or fragment, and the usual spelling: write %s://%s", value, u.Scheme, host)
+		return fmt.Sprintf("%q: no path, query or fragment, and the usual spelling: write %s://%s", value, u.Scheme, host)
 	}
-	return value
+	return ""
 }
 
 // canonicalHost gives host and port as a browser writes them.
@@ -152,12 +159,31 @@ func (l *loader) database() Secret {
 	if value == "" {
 		return ""
 	}
-	u, err := url.Parse(value)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+	if !isPostgresURL(value) {
 		l.fail("database", "write postgres://user:password@host/database, with special characters of the password percent-encoded, or leave it out for SQLite")
 		return ""
 	}
 	return Secret(value)
+}
+
+// isPostgresURL reports whether value is a URL of PostgreSQL, which may name several
+// hosts, separated by commas, where others have one.
+func isPostgresURL(value string) bool {
+	scheme, rest, _ := strings.Cut(value, "://")
+	if scheme != "postgres" && scheme != "postgresql" {
+		return false
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	hosts := strings.LastIndexByte(rest[:end], '@') + 1
+	for host := range strings.SplitSeq(rest[hosts:end], ",") {
+		if _, err := url.Parse(scheme + "://" + rest[:hosts] + host + rest[end:]); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func (l *loader) trustedProxies() []netip.Prefix {

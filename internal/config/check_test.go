@@ -109,6 +109,9 @@ func TestDatabase(t *testing.T) {
 	}{
 		{[]string{"--database=postgres://u:hunter2@h/d", "--key-file=k"}, ""},
 		{[]string{"--database=postgresql://h/d", "--key-file=k"}, ""},
+		{[]string{"--database=postgres://u:p%40ss@h1,h2,h3/d?target_session_attrs=read-write", "--key-file=k"}, ""},
+		{[]string{"--database=postgres://h1:5432,10.0.0.2:5433,[fd00::3]:5434/d", "--key-file=k"}, ""},
+		{[]string{"--database=postgres://h1:5432,h2:one/d", "--key-file=k"}, write},
 		{[]string{"--key-file=k"}, ""},
 		{[]string{"--database=postgres://u:hunter2@h/d"}, "--key-file: name the file of key-encryption keys; with --database it is required, the same for every replica"},
 		{[]string{"--database=mysql://u:hunter2@h/d", "--key-file=k"}, write},

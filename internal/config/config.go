@@ -50,6 +50,9 @@ type Config struct {
 	SMTP Secret
 	// Contact is a mail or web address for Contact us; empty means none.
 	Contact string
+	// Regions is the file of the regions, for [LoadRegions]; empty means that there are
+	// none.
+	Regions string
 }
 
 // SignUp says who may make an account.
@@ -141,10 +144,15 @@ var settings = []setting{
 	{"registration-scopes", "", serveOnly, list, "`scopes`, separated by commas, that such applications may have; left out: all that are built in"},
 	{"smtp", "", serveOnly, secret, "mail server as smtp:// or smtps:// `URL` (better given as GATELODGE_SMTP_FILE)"},
 	{"mail-from", "", serveOnly, plain, "sender `address` of mails"},
+	{regionsFlag, "", serveOnly, plain, "YAML or TOML `file` that names the regions of the service; left out: there is only this one"},
 	{"contact", "", serveOnly, plain, "mail or web `address` behind Contact us"},
 }
 
 const configFlag = "config"
+
+// isSetting marks the flags that are settings: a command may have another of the same
+// name, such as an issuer that is not its own.
+const isSetting = "setting"
 
 // Flags defines the flags of serve.
 func Flags(fs *pflag.FlagSet) {
@@ -160,6 +168,7 @@ func define(fs *pflag.FlagSet, wanted func(setting) bool) {
 	for _, s := range settings {
 		if wanted(s) {
 			fs.String(s.name, s.initial, s.usage)
+			fs.Lookup(s.name).Annotations = map[string][]string{isSetting: nil}
 		}
 	}
 	fs.String(configFlag, "", "YAML or TOML `file` of settings")

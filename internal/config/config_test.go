@@ -136,7 +136,7 @@ func TestFiles(t *testing.T) {
 }
 
 func TestFileRefused(t *testing.T) {
-	const there = "there is no such setting; there are listen, issuer, data, database, key-file, trusted-proxies, metrics, namespace, sign-up, registration, registration-scopes, smtp, mail-from, contact"
+	const there = "there is no such setting; there are listen, issuer, data, database, key-file, trusted-proxies, metrics, namespace, sign-up, registration, registration-scopes, smtp, mail-from, regions, contact"
 	const quotes = "the value must be text: put it in quotes"
 	for _, tc := range []struct{ name, file, text, want string }{
 		{"unknown", "a.yaml", "lisen: 127.0.0.1:80", "lisen in PATH: " + there},

@@ -187,7 +187,7 @@ func (l *loader) loadEnv(environ []string) error {
 
 func (l *loader) loadFlags(fs *pflag.FlagSet) error {
 	return l.k.Load(posflag.ProviderWithFlag(fs, delimiter, l.k, func(f *pflag.Flag) (string, any) {
-		if _, ok := lookUp(f.Name); !ok || !f.Changed {
+		if _, ok := f.Annotations[isSetting]; !ok || !f.Changed {
 			return "", nil
 		}
 		l.source[f.Name] = "--" + f.Name

@@ -11,6 +11,7 @@ import (
 
 	"gatelodge/internal/account"
 	"gatelodge/internal/live"
+	"gatelodge/internal/region"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/session"
 	"gatelodge/internal/store"
@@ -49,7 +50,9 @@ type Options struct {
 	// Protocol answers what applications ask: the server's own handler. Flows that a
 	// developer runs go through it.
 	Protocol http.Handler
-	Now      func() time.Time
+	// Regions say which countries are at home elsewhere.
+	Regions region.Setting
+	Now     func() time.Time
 }
 
 // Surface is the console.

@@ -40,9 +40,12 @@ func (s *Surface) download(w http.ResponseWriter, r *http.Request, v visit) erro
 	if format != formatKubernetes {
 		format = formatEnv
 	}
-	asked, err := s.confirm(r, v, form)
+	asked, err := s.confirm(r, v, form, webSettingsPath(p))
 	if err != nil {
 		return err
+	}
+	if asked.AtHome != "" {
+		return redirect(w, r, asked.AtHome)
 	}
 	if !asked.OK {
 		page, err := s.webSettings(r.Context(), v, p)

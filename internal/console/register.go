@@ -83,6 +83,13 @@ func (s *Surface) register(w http.ResponseWriter, r *http.Request, u session.Use
 	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
+	elsewhere, err := s.abroad(r, u, country, onward)
+	if err != nil {
+		return err
+	}
+	if elsewhere != "" {
+		return redirect(w, r, elsewhere)
+	}
 	by := s.Sessions.By(r, u, s.Now())
 	if _, err := s.Store.CreateDeveloper(r.Context(), u.Account.ID, store.NewDeveloper{Company: company, Country: country}, by); err != nil {
 		return err

@@ -117,9 +117,12 @@ func (s *Surface) startRun(w http.ResponseWriter, r *http.Request, v visit) erro
 // runService gets a token for the application itself. It is one that the secret alone
 // is good for, so the sign-in has to be as recent as for showing that.
 func (s *Surface) runService(w http.ResponseWriter, r *http.Request, v visit, p registry.SecurityProfile, start runStart, run run) error {
-	asked, err := s.confirm(r, v, start.form)
+	asked, err := s.confirm(r, v, start.form, runPath(p))
 	if err != nil {
 		return err
+	}
+	if asked.AtHome != "" {
+		return redirect(w, r, asked.AtHome)
 	}
 	if !asked.OK {
 		start.password = &passwordView{Error: asked.Problem}

@@ -161,7 +161,11 @@ func (s *Surface) renderRunStart(w http.ResponseWriter, r *http.Request, v visit
 	}
 	if p.Settings.Kind == registry.Service {
 		page.Begin.Address = a.tokenURL()
-		if !v.Session.Recent(v.now) && page.Begin.Password == nil {
+		_, atHome, err := s.home(r, v.User)
+		if err != nil {
+			return err
+		}
+		if !v.Session.Recent(v.now) && page.Begin.Password == nil && !atHome {
 			page.Begin.Password = &passwordView{}
 		}
 	}

@@ -23,7 +23,7 @@ func (s *Surface) showSecret(w http.ResponseWriter, r *http.Request, v visit) er
 	if err != nil {
 		return err
 	}
-	asked, err := s.confirm(r, v, form)
+	asked, err := s.confirm(r, v, form, webSettingsPath(p))
 	if err != nil {
 		return err
 	}
@@ -39,6 +39,9 @@ func (s *Surface) showSecret(w http.ResponseWriter, r *http.Request, v visit) er
 	}
 	if strings.Contains(r.Header.Get("Accept"), "application/json") {
 		return answerSecret(w, value, asked)
+	}
+	if asked.AtHome != "" {
+		return redirect(w, r, asked.AtHome)
 	}
 	page, err := s.webSettings(r.Context(), v, p)
 	if err != nil {
@@ -62,10 +65,12 @@ type secretAnswer struct {
 	Secret         string `json:"secret,omitempty"`
 	Reauthenticate bool   `json:"reauthenticate,omitempty"`
 	Error          string `json:"error,omitempty"`
+	// Continue is where to confirm it in place of a password.
+	Continue string `json:"continue,omitempty"`
 }
 
 func answerSecret(w http.ResponseWriter, value string, asked asked) error {
-	b, err := json.Marshal(secretAnswer{Secret: value, Reauthenticate: !asked.OK, Error: asked.Problem})
+	b, err := json.Marshal(secretAnswer{Secret: value, Reauthenticate: !asked.OK, Error: asked.Problem, Continue: asked.AtHome})
 	if err != nil {
 		return err
 	}

@@ -110,16 +110,22 @@ func (s *Surface) addSecret(w http.ResponseWriter, r *http.Request, v visit) err
 type asked struct {
 	// OK: the sign-in is recent, or has just been renewed with the password.
 	OK bool
+	// AtHome is where somebody confirms it who has no password here.
+	AtHome string
 	// Problem is what is wrong with the password, empty when none was given.
 	Problem string
 	Status  int
 }
 
 // confirm makes sure that the sign-in is recent, renewing it with the password
-// that came along.
-func (s *Surface) confirm(r *http.Request, v visit, form *web.Form) (asked, error) {
+// that came along. Who has none here is sent home for it, and comes back to the page
+// at back.
+func (s *Surface) confirm(r *http.Request, v visit, form *web.Form, back string) (asked, error) {
 	if v.Session.Recent(v.now) {
 		return asked{OK: true}, nil
+	}
+	if at, err := s.confirmAtHome(r, v, back); err != nil || at != "" {
+		return asked{AtHome: at, Status: http.StatusForbidden}, err
 	}
 	password := form.Values.Get(account.FieldPassword)
 	if password == "" {

@@ -67,6 +67,8 @@ type DB struct {
 	n       int // calls to go until the fault; 0: no fault is set
 	kinds   []Call
 	outcome Outcome
+	lasting bool // the fault stays
+	down    bool // it has come, and stays
 }
 
 // Counts returns the calls since the last Reset, failed ones included.
@@ -80,7 +82,7 @@ func (db *DB) Counts() Counts {
 func (db *DB) Reset() {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	db.counts, db.n = Counts{}, 0
+	db.counts, db.n, db.lasting, db.down = Counts{}, 0, false, false
 }
 
 // Fail makes the n-th call from now fail, counted from 1 among those of the given
@@ -91,7 +93,16 @@ func (db *DB) Fail(n int, outcome Outcome, kinds ...Call) {
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	db.n, db.outcome, db.kinds = n, outcome, kinds
+	db.n, db.outcome, db.kinds, db.lasting, db.down = n, outcome, kinds, false, false
+}
+
+// FailFrom is Fail, and every call after that one fails too, of whatever kind and
+// without effect, until Reset: the database has gone down.
+func (db *DB) FailFrom(n int, outcome Outcome, kinds ...Call) {
+	db.Fail(n, outcome, kinds...)
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.lasting = true
 }
 
 // Pending reports whether the fault has been set and has not happened yet. A test
@@ -116,12 +127,16 @@ func (db *DB) note(call Call) *Error {
 	case Commit:
 		db.counts.Commits++
 	}
+	if db.down {
+		return &Error{Call: call, Outcome: Failed}
+	}
 	if db.n == 0 || len(db.kinds) > 0 && !slices.Contains(db.kinds, call) {
 		return nil
 	}
 	if db.n--; db.n > 0 {
 		return nil
 	}
+	db.down = db.lasting
 	return &Error{Call: call, Outcome: db.outcome}
 }
 

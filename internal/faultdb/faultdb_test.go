@@ -157,6 +157,15 @@ func TestFailCountsCalls(t *testing.T) {
 				t.Errorf("call %d: %v", i, err)
 			}
 		}
+		faults.FailFrom(2, faultdb.Failed)
+		for i := 1; i <= 4; i++ {
+			var n int
+			err := pool.QueryRow(`SELECT 1`).Scan(&n)
+			if (err != nil) != (i >= 2) {
+				t.Errorf("from the second on, call %d: %v", i, err)
+			}
+		}
+		faults.Reset()
 		faults.Fail(1, faultdb.Failed, faultdb.Commit)
 		if count(t, pool); !faults.Pending() {
 			t.Error("a query used up the fault of a commit")

@@ -3,6 +3,7 @@ package live
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 
 	"gatelodge/internal/store"
 )
@@ -13,8 +14,11 @@ const shards = 32
 // arbitrary entry: with uniform draws nothing better is known, and nothing cheaper.
 type cache[K comparable, V any] struct {
 	seed  maphash.Seed
-	limit int // per shard
+	limit int         // of the weight of a shard
+	weigh func(V) int // what an entry counts for, one when nil
 	parts [shards]shard[K, V]
+	// passed counts the reads that went by the cache because it could not be trusted.
+	passed atomic.Uint64
 }
 
 type shard[K comparable, V any] struct {
@@ -23,8 +27,11 @@ type shard[K comparable, V any] struct {
 	epoch   string
 	// floor is the highest number of a change that touched this shard. A value
 	// read before it may be older than that change.
-	floor int64
-	_     [40]byte // keep shards on cache lines of their own
+	floor  int64
+	weight int // of all entries
+	// hits and misses lie beside the lock, whose cache line a reader writes anyway.
+	hits, misses atomic.Uint64
+	_            [16]byte // keep shards on cache lines of their own
 }
 
 func newCache[K comparable, V any](limit int) *cache[K, V] {
@@ -33,6 +40,29 @@ func newCache[K comparable, V any](limit int) *cache[K, V] {
 		c.parts[i].entries = make(map[K]V)
 	}
 	return c
+}
+
+// newWeighed makes a cache whose limit is of the weight of its entries: of values that
+// can be large, a number would bound nothing.
+func newWeighed[K comparable, V any](limit int, weigh func(V) int) *cache[K, V] {
+	c := newCache[K, V](limit)
+	c.weigh = weigh
+	return c
+}
+
+func (c *cache[K, V]) weightOf(v V) int {
+	if c.weigh == nil {
+		return 1
+	}
+	return c.weigh(v)
+}
+
+// drop takes an entry out of a shard that is locked.
+func (c *cache[K, V]) drop(s *shard[K, V], k K) {
+	if v, there := s.entries[k]; there {
+		s.weight -= c.weightOf(v)
+		delete(s.entries, k)
+	}
 }
 
 func (c *cache[K, V]) shard(k K) *shard[K, V] {
@@ -44,6 +74,11 @@ func (c *cache[K, V]) get(k K) (V, bool) {
 	s.mu.RLock()
 	v, ok := s.entries[k]
 	s.mu.RUnlock()
+	if ok {
+		s.hits.Add(1)
+	} else {
+		s.misses.Add(1)
+	}
 	return v, ok
 }
 
@@ -56,20 +91,23 @@ func (c *cache[K, V]) put(k K, v V, at store.Cursor) {
 	if at.Epoch != s.epoch || at.Number < s.floor {
 		return
 	}
-	if _, there := s.entries[k]; !there && len(s.entries) >= c.limit {
-		for other := range s.entries {
-			delete(s.entries, other)
+	c.drop(s, k)
+	weight := c.weightOf(v)
+	for other := range s.entries {
+		if s.weight+weight <= c.limit {
 			break
 		}
+		c.drop(s, other)
 	}
 	s.entries[k] = v
+	s.weight += weight
 }
 
 // forget drops the value that the numbered change has made old.
 func (c *cache[K, V]) forget(k K, number int64) {
 	s := c.shard(k)
 	s.mu.Lock()
-	delete(s.entries, k)
+	c.drop(s, k)
 	s.floor = max(s.floor, number)
 	s.mu.Unlock()
 }
@@ -82,6 +120,7 @@ func (c *cache[K, V]) reset(at store.Cursor) {
 		s := &c.parts[i]
 		s.mu.Lock()
 		clear(s.entries)
+		s.weight = 0
 		if s.epoch == at.Epoch {
 			s.floor = max(s.floor, at.Number)
 		} else {
@@ -89,4 +128,20 @@ func (c *cache[K, V]) reset(at store.Cursor) {
 		}
 		s.mu.Unlock()
 	}
+}
+
+// counted is what a cache has done so far, and how many entries it has.
+type counted struct{ hits, misses, passed, entries uint64 }
+
+func (c *cache[K, V]) counted() counted {
+	n := counted{passed: c.passed.Load()}
+	for i := range c.parts {
+		s := &c.parts[i]
+		n.hits += s.hits.Load()
+		n.misses += s.misses.Load()
+		s.mu.RLock()
+		n.entries += uint64(len(s.entries))
+		s.mu.RUnlock()
+	}
+	return n
 }

@@ -21,8 +21,8 @@ import (
 // Bound is how old an answer from memory can be at most.
 const Bound = time.Second
 
-// Limits of the number of entries. A profile with its URLs is about 2 KiB, the
-// others about 300 bytes.
+// Limits of the number of entries, where profiles and grants that are larger than
+// usual count for several (weight.go).
 const (
 	maxProfiles = 20_000
 	maxGrants   = 200_000
@@ -79,11 +79,11 @@ type View struct {
 func New(ctx context.Context, s *store.Store, issuer string, log *slog.Logger) (*View, error) {
 	v := &View{
 		store: s, issuer: issuer, log: log, origin: time.Now(),
-		profiles: newCache[int64, *registry.SecurityProfile](maxProfiles),
+		profiles: newWeighed[int64](maxProfiles, profileWeight),
 		clients:  newCache[registry.ClientKey, int64](maxProfiles),
 		apis:     newCache[string, int64](maxProfiles),
 		origins:  newCache[string, int64](maxProfiles),
-		grants:   newCache[int64, *authz.Grant](maxGrants),
+		grants:   newWeighed[int64](maxGrants, grantWeight),
 		pairs:    newCache[pair, int64](maxGrants),
 		accounts: newCache[int64, *account.Account](maxAccounts),
 		sessions: newCache[[32]byte, *account.Session](maxSessions),
@@ -241,6 +241,8 @@ func lookup[K comparable, V any](ctx context.Context, v *View, c *cache[K, *V], 
 		if value, ok := c.get(k); ok {
 			return value, nil
 		}
+	} else {
+		c.passed.Add(1)
 	}
 	value, at, err := load(ctx, k)
 	if err != nil {

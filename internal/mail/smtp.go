@@ -111,6 +111,39 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return err
 	}
+	return s.dialogue(ctx, func(ctx context.Context, client *gomail.Client) error {
+		if err := client.DialWithContext(ctx); err != nil {
+			return s.failure(ctx, "connecting to", err)
+		}
+		// Once the server has said that it took the mail, a failure to part politely is
+		// none.
+		if err := client.Send(msg); err != nil && !msg.IsDelivered() {
+			return s.failure(ctx, "sending through", err)
+		}
+		return nil
+	})
+}
+
+// Check finds out whether mails could be sent: it connects, proves who it is and
+// names the sender, and then takes its leave.
+func (s *SMTP) Check(ctx context.Context) error {
+	return s.dialogue(ctx, func(ctx context.Context, client *gomail.Client) error {
+		conn, err := client.DialToSMTPClientWithContext(ctx)
+		if err != nil {
+			return s.failure(ctx, "connecting to", err)
+		}
+		if err := conn.Mail(s.from.Address); err != nil {
+			return s.failure(ctx, "naming the sender to", err)
+		}
+		// It has agreed: whatever comes of parting, mails can be sent.
+		_ = conn.Reset()
+		_ = conn.Quit()
+		return nil
+	})
+}
+
+// dialogue runs do with a client whose connection is closed afterwards.
+func (s *SMTP) dialogue(ctx context.Context, do func(context.Context, *gomail.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 
@@ -145,15 +178,7 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return errors.New("mail: the mail server's settings are refused by the mail library")
 	}
-	if err := client.DialWithContext(ctx); err != nil {
-		return s.failure(ctx, "connecting to", err)
-	}
-	// Once the server has said that it took the mail, a failure to part politely is
-	// none.
-	if err := client.Send(msg); err != nil && !msg.IsDelivered() {
-		return s.failure(ctx, "sending through", err)
-	}
-	return nil
+	return do(ctx, client)
 }
 
 func (s *SMTP) dial(ctx context.Context, network, address string) (net.Conn, error) {

@@ -67,7 +67,7 @@ func (p *Provider) consent(r *http.Request, profile *registry.SecurityProfile, u
 	}
 	return web.Consent{
 		Name: profile.Name, LogoURL: profile.Logo.Path(), Publisher: developer.Company, PrivacyURL: profile.PrivacyURL,
-		Account: *u.Badge(), Unvouched: profile.Dynamic, SwitchURL: session.SignInPath + "?" + back.Encode(),
+		Account: *u.Badge(), Unvouched: profile.Dynamic, SameService: profile.Region != "", SwitchURL: session.SignInPath + "?" + back.Encode(),
 	}, nil
 }
 

@@ -33,7 +33,7 @@ func TestDeviceFaults(t *testing.T) {
 			person := func(n int, do func() *sim.Page) *sim.Page {
 				t.Helper()
 				page := do()
-				if page.Status == http.StatusInternalServerError {
+				if page.Status == http.StatusServiceUnavailable {
 					page = do()
 				}
 				if page.Status >= 500 {

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"testing"
@@ -96,7 +97,7 @@ func TestColdFaults(t *testing.T) {
 					t.Fatalf("call %d: %d at %s\n%s", n, page.Status, page.URL, page.Text())
 				}
 				after := page.Press("Allow")
-				if after.Status == http.StatusInternalServerError {
+				if after.Status == http.StatusServiceUnavailable {
 					if _, left := app.Received(after); left {
 						t.Fatalf("call %d: a failure went to the application", n)
 					}
@@ -228,5 +229,25 @@ func TestOpenIDReadFaults(t *testing.T) {
 				t.Errorf("%s afterwards: %v", name, got)
 			}
 		}
+	}
+}
+
+// TestBroken: an error that trying again does not mend is 500. Only what is over soon
+// is 503 with Retry-After.
+func TestBroken(t *testing.T) {
+	cfg := sqldbtest.Config(t, sqldb.SQLite)
+	w := sim.NewWith(t, sim.Options{Database: cfg})
+	app := w.NewApplication()
+	code := w.SignUp("Ada Lovelace").Code(app, sim.Amazon)
+	err := sqldbtest.Open(t, cfg).Write(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+		_, err := tx.Exec(ctx, `ALTER TABLE redemptions RENAME TO lost`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := app.Redeem(sim.Amazon, code)
+	if got.Status != http.StatusInternalServerError || got.Text("error") != "server_error" || got.Text("request_id") == "" || got.Header.Get("Retry-After") != "" {
+		t.Errorf("%v, Retry-After %q", got, got.Header.Get("Retry-After"))
 	}
 }

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 
 	"gatelodge/internal/authz"
@@ -74,11 +73,9 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) (issue, error) {
 	if err := p.spend(ctx, x); err != nil {
 		return issue{}, err
 	}
-	var attempt [16]byte
-	rand.Read(attempt[:])
 	rotating := x.method == oauth.AuthNone && x.client.Settings.Kind.Public() && code.Dialect == oauth.Standard
 	result, err := p.Store.Redeem(ctx, store.Redeem{
-		Code: family, GrantID: grant.ID, Attempt: attempt, Rotating: rotating,
+		Code: family, GrantID: grant.ID, Rotating: rotating,
 		Session: store.SessionClient{SessionID: code.Extra.Session, ProfileID: x.client.ID, UserID: grant.AccountID},
 	}, x.now)
 	if err != nil {

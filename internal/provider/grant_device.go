@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 
 	"gatelodge/internal/authz"
@@ -124,9 +123,7 @@ func (p *Provider) redeemDevice(ctx context.Context, x *exchange) (issue, error)
 	if err := p.spend(ctx, x); err != nil {
 		return issue{}, err
 	}
-	var attempt [16]byte
-	rand.Read(attempt[:])
-	switch result, err := p.Store.RedeemDevice(ctx, pair.DeviceCode, attempt, x.now); {
+	switch result, err := p.Store.RedeemDevice(ctx, pair.DeviceCode, x.now); {
 	case err != nil:
 		return issue{}, err
 	case result == authz.Replayed:

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"gatelodge/internal/account"
 	"gatelodge/internal/audit"
 	"gatelodge/internal/fetch"
@@ -49,6 +51,8 @@ type Options struct {
 	// are built in.
 	RegistrationScopes []string
 	Logos              *registry.LogoDecoder
+	// Metrics, when set, is where token requests are counted.
+	Metrics prometheus.Registerer
 }
 
 // Provider serves the protocol. Call [Provider.Run] to have applications told of
@@ -66,6 +70,8 @@ type Provider struct {
 	logouts chan struct{}
 	// waiting are the requests at the feed for APIs.
 	waiting waiting
+	// tokens counts the requests for them.
+	tokens *tokenMeter
 }
 
 // New makes a Provider.
@@ -81,7 +87,7 @@ func New(o Options) (*Provider, error) {
 	answers := []web.Label{{Name: "decision"}, {Name: "account"}, {Name: "scope"}}
 	o.Kit.Labels(consentPath, answers...)
 	o.Kit.Labels(devicePath, append(answers, web.Label{Name: fieldUserCode, Text: labelUserCode})...)
-	p := &Provider{Options: o, pages: pages, cookie: "gatelodge_request"}
+	p := &Provider{Options: o, pages: pages, cookie: "gatelodge_request", tokens: newTokenMeter(o.Metrics)}
 	if o.Sessions.Secure {
 		p.cookie = "__Host-" + p.cookie
 	}

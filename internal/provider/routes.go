@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -127,15 +126,16 @@ func (p *Provider) amazonAPI(w http.ResponseWriter, r *http.Request) error {
 	path := strings.ToLower(r.URL.Path)
 	switch path {
 	case amazonToken:
-		web.LogAttr(r.Context(), slog.String("endpoint", path))
+		web.SetRoute(r.Context(), path)
 		return p.crossOrigin(p.tokenEndpoint(oauth.LoginWithAmazon), http.MethodPost)(w, r)
 	case amazonDevice:
-		web.LogAttr(r.Context(), slog.String("endpoint", path))
+		web.SetRoute(r.Context(), path)
 		return p.crossOrigin(p.deviceEndpoint(oauth.LoginWithAmazon), http.MethodPost)(w, r)
 	case amazonTokenInfo:
-		web.LogAttr(r.Context(), slog.String("endpoint", path))
+		web.SetRoute(r.Context(), path)
 		return p.crossOrigin(p.tokenInfo, http.MethodGet)(w, r)
 	default:
+		web.SetRoute(r.Context(), "/auth/")
 		return p.writeError(w, r, http.StatusNotFound, &oauth.Error{Code: oauth.InvalidRequest, Description: "There is no such endpoint"})
 	}
 }

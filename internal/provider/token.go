@@ -79,10 +79,13 @@ func (p *Provider) tokenEndpoint(path oauth.Dialect) func(http.ResponseWriter, *
 		x := &exchange{path: path, now: p.Now()}
 		given, err := p.exchange(r, x)
 		if err = errors.Join(err, p.offerNonceFor(w, r, x)); err != nil {
+			p.tokens.count(x, err)
 			return p.turnBack(w, r, x, err)
 		}
 		p.share(w, r, x.client)
-		return p.answer(w, r, x, given)
+		err = p.answer(w, r, x, given)
+		p.tokens.count(x, err)
+		return err
 	}
 }
 

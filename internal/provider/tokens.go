@@ -240,11 +240,19 @@ func (p *Provider) writeError(w http.ResponseWriter, r *http.Request, status int
 	return writeJSON(w, status, wireError{Description: e.Description, Error: e.Code, RequestID: web.RequestID(r.Context())})
 }
 
-// unavailable answers a failure that is ours and not the client's: the request may
-// be sent again. What went wrong goes to the log.
+// unavailable answers a failure that is ours and not the client's. 503 says that the
+// request may be sent again, 500 that this would change nothing. What went wrong goes
+// to the log.
 func (p *Provider) unavailable(w http.ResponseWriter, r *http.Request, cause error) error {
-	w.Header().Set("Retry-After", "1")
-	if err := p.writeError(w, r, http.StatusServiceUnavailable, &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "The service is temporarily unavailable"}); err != nil {
+	if errors.Is(cause, context.Canceled) && r.Context().Err() != nil {
+		return cause // nobody is there any more
+	}
+	status, e := http.StatusInternalServerError, &oauth.Error{Code: oauth.ServerError, Description: "The server has failed"}
+	if store.IsUnavailable(cause) {
+		status, e = http.StatusServiceUnavailable, &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "The service is temporarily unavailable"}
+		w.Header().Set("Retry-After", "1")
+	}
+	if err := p.writeError(w, r, status, e); err != nil {
 		return errors.Join(cause, err)
 	}
 	return cause

@@ -56,6 +56,9 @@ type SecurityProfile struct {
 	Audience string
 	// Dynamic: the application registered itself (RFC 7591), so nobody vouches for it.
 	Dynamic bool
+	// Region names the other region of this service that the profile is, "" for every
+	// application. The operator sets it.
+	Region string
 }
 
 // DeviceClient is a client ID of a profile for televisions and other devices, which

@@ -57,6 +57,8 @@ const (
 	Nonce                        // time that a DPoP proof has to repeat
 	Pushed                       // authorization request that waits for its user
 	Run                          // a flow that a developer runs in the console
+	Region                       // a sign-in that goes by way of another region
+	Joining                      // somebody of another region who has an account here too
 	purposes
 )
 
@@ -78,6 +80,9 @@ var kinds = [purposes]struct {
 	// So long that it fits Request with what is added there.
 	Pushed: {"pushed", 15 << 10},
 	Run:    {"run", 64 << 10},
+	// It travels as the parameter state, of which 4,096 bytes are taken.
+	Region:  {"region", 4 << 10},
+	Joining: {"joining", 4 << 10},
 }
 
 const (

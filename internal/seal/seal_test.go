@@ -15,7 +15,7 @@ const issuer = "https://id.example"
 var (
 	noon  = time.Date(2026, time.March, 14, 12, 0, 0, 0, time.UTC)
 	first = Key{ID: 1, Secret: [32]byte{1}, From: noon.Add(-time.Hour)}
-	every = []Purpose{Access, Refresh, Request, Form, Device, EmailLink, JWTAccess, Nonce, Pushed, Run}
+	every = []Purpose{Access, Refresh, Request, Form, Device, EmailLink, JWTAccess, Nonce, Pushed, Run, Region, Joining}
 )
 
 func newKeys(t testing.TB, issuer string, keys ...Key) *Keys {

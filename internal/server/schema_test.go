@@ -11,12 +11,16 @@ import (
 	"gatelodge/internal/sqldb/sqldbtest"
 )
 
-// schemas are the migrations of three releases.
+// schemas are the migrations of four releases. The third adds to the second, so that
+// programs of the second go on working; the fourth takes away what these need.
 func schemas(releases int) fs.FS {
-	all := []string{"CREATE TABLE a (id {id})", "CREATE TABLE b (id {id})", "CREATE TABLE c (id {id})"}
+	all := []string{
+		"CREATE TABLE a (id {id});", "CREATE TABLE b (id {id});",
+		"-- oldest program: 2\nCREATE TABLE c (id {id});", "-- oldest program: 3\nDROP TABLE b;",
+	}
 	files := fstest.MapFS{}
 	for i, text := range all[:releases] {
-		files["0000"+string(rune('1'+i))+"_release.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + text + ";\n")}
+		files["0000"+string(rune('1'+i))+"_release.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + text + "\n")}
 	}
 	return files
 }
@@ -26,7 +30,7 @@ func schemas(releases int) fs.FS {
 // program, so that only the operator can say when.
 func TestSchema(t *testing.T) {
 	const (
-		newer = "the database's schema (version 3) is newer than this program's (2): run the newer program"
+		newer = "the database's schema (version 4) is for programs that know version 3 at least; this one knows 2: run a newer program"
 		older = "the database's schema (version 1) is older than this program's (2): run `gatelodge migrate` once"
 	)
 	type prepare = func(context.Context, *sqldb.DB, fs.FS) error
@@ -48,9 +52,12 @@ func TestSchema(t *testing.T) {
 		{"older, for a command", sqldb.Postgres, 1, prepareExisting, older, 1},
 		{"the same", sqldb.SQLite, 2, prepareSchema, "", 2},
 		{"the same", sqldb.Postgres, 2, prepareExisting, "", 2},
-		{"newer", sqldb.SQLite, 3, prepareSchema, newer, 3},
-		{"newer", sqldb.Postgres, 3, prepareSchema, newer, 3},
-		{"newer, for a command", sqldb.SQLite, 3, prepareExisting, newer, 3},
+		{"newer by an addition", sqldb.SQLite, 3, prepareSchema, "", 3},
+		{"newer by an addition", sqldb.Postgres, 3, prepareSchema, "", 3},
+		{"newer by an addition, for a command", sqldb.Postgres, 3, prepareExisting, "", 3},
+		{"newer", sqldb.SQLite, 4, prepareSchema, newer, 4},
+		{"newer", sqldb.Postgres, 4, prepareSchema, newer, 4},
+		{"newer, for a command", sqldb.SQLite, 4, prepareExisting, newer, 4},
 	} {
 		t.Run(tc.dialect.String()+"/"+tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +74,7 @@ func TestSchema(t *testing.T) {
 			if got != tc.problem {
 				t.Errorf("%q, want %q", got, tc.problem)
 			}
-			after, _, err := db.SchemaVersion(t.Context(), schemas(3))
+			after, _, err := db.SchemaVersion(t.Context(), schemas(4))
 			if err != nil || after != tc.hasAfter {
 				t.Errorf("then it has version %d, want %d (%v)", after, tc.hasAfter, err)
 			}

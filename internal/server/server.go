@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"gatelodge/internal/account"
 	"gatelodge/internal/console"
 	"gatelodge/internal/fetch"
@@ -24,6 +26,7 @@ import (
 	"gatelodge/internal/live"
 	"gatelodge/internal/mail"
 	"gatelodge/internal/provider"
+	"gatelodge/internal/region"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/sdk"
 	"gatelodge/internal/session"
@@ -51,8 +54,16 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	Logger         *slog.Logger
 	Now            func() time.Time
+	// Regions are the neighbours of this region; the zero value is a service without any.
+	Regions region.Setting
+	// Neighbourhood, when set, is how neighbours are reached in tests.
+	Neighbourhood http.RoundTripper
 	// PasswordCost is the zero value but in tests.
 	PasswordCost account.Cost
+	// FreeMemory, when set, is called some seconds after a burst of sign-ins.
+	FreeMemory func()
+	// Metrics, when set, is where the server's metrics are registered.
+	Metrics prometheus.Registerer
 }
 
 // Server is a running Gatelodge.
@@ -112,7 +123,12 @@ func prepareSchema(ctx context.Context, db *sqldb.DB, migrations fs.FS) error {
 	case err != nil:
 		return err
 	case current > newest:
-		return fmt.Errorf("the database's schema (version %d) is newer than this program's (%d): run the newer program", current, newest)
+		// A newer program has migrated, and this one runs on until it is replaced.
+		oldest, err := db.OldestProgram(ctx)
+		if err != nil || oldest <= newest {
+			return err
+		}
+		return fmt.Errorf("the database's schema (version %d) is for programs that know version %d at least; this one knows %d: run a newer program", current, oldest, newest)
 	case current == newest:
 		return nil
 	case current > 0 && db.Dialect() == sqldb.Postgres:
@@ -165,19 +181,30 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	address := func(r *http.Request) netip.Addr {
 		return limit.ClientAddress(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), c.TrustedProxies)
 	}
-	hasher := account.NewHasher(account.HasherOptions{Cost: c.PasswordCost})
+	metrics := prometheus.WrapRegistererWithPrefix("gatelodge_", c.Metrics)
+	hasher := account.NewHasher(account.HasherOptions{Cost: c.PasswordCost, Evaluated: whenQuiet(c.FreeMemory)})
 	sessions := session.New(session.Options{
-		Store: s.Store, View: s.View, Hasher: hasher, Now: c.Now, Secure: secure, Address: address,
+		Store: s.Store, View: s.View, Hasher: hasher, Now: c.Now, Secure: secure, Address: address, Metrics: metrics,
 	})
 	kit, err := web.New(web.Options{
-		Contact: c.Contact, Issuer: c.Issuer, Logger: c.Logger, Secure: secure, Now: c.Now, Account: sessions.Badge,
+		Contact: c.Contact, Issuer: c.Issuer, Logger: c.Logger, Secure: secure, Now: c.Now, Account: sessions.Badge, Metrics: metrics,
+		Regions:     places(c.Regions),
+		Unavailable: store.IsUnavailable,
 	})
 	if err != nil {
 		return err
 	}
+	fetcher := fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())})
+	var regions *region.Party
+	if len(c.Regions.Neighbours) > 0 {
+		if c.Neighbourhood == nil {
+			c.Neighbourhood = fetcher.Transport()
+		}
+		regions = region.NewParty(c.Regions, c.Neighbourhood, c.Now)
+	}
 	signIn, err := signin.New(signin.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Hasher: hasher, Issuer: c.Issuer,
-		SignUp: c.SignUp, Email: email, Mail: c.Mail, Now: c.Now, Log: c.Logger,
+		SignUp: c.SignUp, Email: email, Mail: c.Mail, Now: c.Now, Log: c.Logger, Regions: regions,
 	})
 	if err != nil {
 		return err
@@ -187,7 +214,7 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	mux := http.NewServeMux()
 	con, err := console.New(console.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Logos: logos, Issuer: c.Issuer,
-		Namespace: registry.Namespace(identity.Namespace), Protocol: mux, Now: c.Now,
+		Namespace: registry.Namespace(identity.Namespace), Protocol: mux, Now: c.Now, Regions: c.Regions,
 	})
 	if err != nil {
 		return err
@@ -195,8 +222,8 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	prov, err := provider.New(provider.Options{
 		Kit: kit, Store: s.Store, View: s.View, Sessions: sessions, Issuer: c.Issuer,
 		Namespace: registry.Namespace(identity.Namespace), SubjectKey: identity.SubjectKey, Email: email, Now: c.Now, Address: address,
-		Draining: s.draining, Fetch: fetch.New(fetch.Options{AllowLoopback: onLoopback(issuer.Hostname())}), Log: c.Logger,
-		Registration: c.Registration, RegistrationScopes: c.RegistrationScopes, Logos: logos,
+		Draining: s.draining, Fetch: fetcher, Log: c.Logger,
+		Registration: c.Registration, RegistrationScopes: c.RegistrationScopes, Logos: logos, Metrics: metrics,
 	})
 	if err != nil {
 		return err
@@ -211,6 +238,9 @@ func (s *Server) start(ctx context.Context, c Config) error {
 	sdk.Routes(mux)
 	mux.Handle("/", prov.Countries(site))
 	s.handler = mux
+	if err := errors.Join(metrics.Register(s.View), metrics.Register(s.db), metrics.Register(hashing(hasher, "running")), metrics.Register(hashing(hasher, "waiting"))); err != nil {
+		return err
+	}
 
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
@@ -223,8 +253,26 @@ func (s *Server) start(ctx context.Context, c Config) error {
 // Handler serves everything.
 func (s *Server) Handler() http.Handler { return s.handler }
 
+// hashing shows how many passwords are in a state.
+func hashing(h *account.Hasher, state string) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "password_hashes", Help: "Passwords that are being hashed or wait for it.", ConstLabels: prometheus.Labels{"state": state},
+	}, func() float64 {
+		running, waiting := h.Load()
+		if state == "running" {
+			return float64(running)
+		}
+		return float64(waiting)
+	})
+}
+
 // Ready reports why the server cannot do its work now, or nil.
 func (s *Server) Ready(ctx context.Context) error {
+	select {
+	case <-s.draining:
+		return errors.New("the server is shutting down")
+	default:
+	}
 	if trusted, lag := s.View.Trusted(); !trusted {
 		return fmt.Errorf("the feed of changes was last read %v ago", lag.Round(time.Millisecond))
 	}
@@ -245,6 +293,22 @@ func (s *Server) Close() error {
 	s.stop()
 	s.done.Wait()
 	return s.db.Close()
+}
+
+// places are the regions as the help pages list them.
+func places(s region.Setting) []web.Region {
+	if len(s.Neighbours) == 0 {
+		return nil
+	}
+	var all []web.Region
+	for _, r := range append([]region.Region{s.This}, s.Neighbours...) {
+		place := web.Region{Title: r.Title, Issuer: r.Issuer, Here: r.Issuer == s.This.Issuer}
+		for _, code := range r.Countries {
+			place.Countries = append(place.Countries, account.CountryName(code))
+		}
+		all = append(all, place)
+	}
+	return all
 }
 
 func onLoopback(host string) bool {

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"gatelodge/internal/account"
 	"gatelodge/internal/audit"
 	"gatelodge/internal/live"
@@ -51,6 +53,8 @@ type Options struct {
 	// SignInPage renders the page on which a person signs in, in place of the
 	// page that was asked for.
 	SignInPage func(http.ResponseWriter, *http.Request, SignIn) error
+	// Metrics, when set, is where sign-ins are counted.
+	Metrics prometheus.Registerer
 }
 
 // SignIn is what the sign-in page needs to bring a person back to where they were.
@@ -67,11 +71,12 @@ type SignIn struct {
 type Manager struct {
 	Options
 	cookie, device string
+	signIns        signInMeter
 }
 
 // New makes a Manager.
 func New(o Options) *Manager {
-	m := &Manager{Options: o, cookie: "gatelodge_session", device: "gatelodge_device"}
+	m := &Manager{Options: o, cookie: "gatelodge_session", device: "gatelodge_device", signIns: newSignInMeter(o.Metrics)}
 	if o.Secure {
 		// The prefix keeps other hosts of the domain from setting it (RFC 6265bis section 4.1.3.2).
 		m.cookie, m.device = "__Host-"+m.cookie, "__Host-"+m.device
@@ -148,11 +153,23 @@ func (m *Manager) Badge(r *http.Request) *web.AccountBadge {
 func (m *Manager) Start(w http.ResponseWriter, r *http.Request, a account.Account) error {
 	now := m.Now()
 	value, s := account.NewSession(a.ID, r.UserAgent(), m.Address(r).String(), now)
+	return m.start(w, r, value, s, now)
+}
+
+// StartFrom is Start for somebody whom their home region has signed in: the sign-in is
+// as old as it is there.
+func (m *Manager) StartFrom(w http.ResponseWriter, r *http.Request, a account.Account, home account.SignedInAtHome) error {
+	now := m.Now()
+	value, s := account.NewSession(a.ID, r.UserAgent(), m.Address(r).String(), now)
+	return m.start(w, r, value, s.At(home), now)
+}
+
+func (m *Manager) start(w http.ResponseWriter, r *http.Request, value string, s account.Session, now time.Time) error {
 	if err := m.replace(r, s, now); err != nil {
 		return err
 	}
 	m.set(w, m.cookie, value, account.SessionLifetime)
-	return m.setDevice(w, a.ID, now)
+	return m.setDevice(w, s.AccountID, now)
 }
 
 // replace puts s in the place of the browser's session. Of the same account it is the

@@ -28,6 +28,12 @@ func (e *SlowDownError) Error() string {
 // an attempt that is refused for its frequency evaluates nothing either way. It
 // answers ErrWrongPassword, a *SlowDownError or account.ErrBusy.
 func (m *Manager) Authenticate(r *http.Request, email, password string) (account.Account, error) {
+	a, err := m.authenticate(r, email, password)
+	m.signIns.count(err)
+	return a, err
+}
+
+func (m *Manager) authenticate(r *http.Request, email, password string) (account.Account, error) {
 	key := account.EmailKey(email)
 	ctx := r.Context()
 	a, hash, err := m.Store.AccountByEmail(ctx, key)

@@ -28,10 +28,15 @@ type accountPage struct {
 	Unconfirmed bool
 	Confirms    bool // a link can be sent
 	Company     string
-	Sessions    []sessionRow
-	Hidden      int // sessions that are not in the list
-	Events      []audit.Event
+	// Home is set of an account that lives in another region.
+	Home     *homeView
+	Sessions []sessionRow
+	Hidden   int // sessions that are not in the list
+	Events   []audit.Event
 }
+
+// PasswordHere reports whether the account signs in here with a password.
+func (p accountPage) PasswordHere() bool { return p.Home == nil || p.Home.SignsInHere }
 
 // sessionRow is a session in words.
 type sessionRow struct {
@@ -75,6 +80,12 @@ func (s *Surface) showAccount(w http.ResponseWriter, r *http.Request, u session.
 		return err
 	}
 	p.Company = developer.Company
+	switch home, ok, err := s.home(r, u.Account.ID); {
+	case err != nil:
+		return err
+	case ok:
+		p.Home = &home
+	}
 	if p.Sessions, p.Hidden, err = s.sessions(r, u); err != nil {
 		return err
 	}

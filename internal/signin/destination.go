@@ -21,6 +21,9 @@ func toDestination(s string) destination {
 	case session.SignInPath, signUpPath, signOutPath:
 		return ""
 	}
+	if strings.HasPrefix(d.path(), session.SignInPath+"/") {
+		return ""
+	}
 	return d
 }
 
@@ -50,6 +53,16 @@ func (d destination) keepOpener(w http.ResponseWriter) {
 // nothing in particular.
 func (d destination) Develops() bool {
 	return d == "" || d.path() == consolePath || strings.HasPrefix(d.path(), consolePath+"/")
+}
+
+// Choose is the sign-up page with the list of countries open, from which the way leads
+// on to d.
+func (d destination) Choose() string {
+	q := url.Values{"country": {"choose"}}
+	if d != "" {
+		q.Set("continue", string(d))
+	}
+	return signUpPath + "?" + q.Encode()
 }
 
 // Via is the page at path, from which the way leads on to d.

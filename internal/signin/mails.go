@@ -62,6 +62,29 @@ If it was not you, there is nothing to do.
 	})
 }
 
+// tellHome answers who has forgotten a password that is kept in another region.
+func (s *Surface) tellHome(ctx context.Context, a account.Account) error {
+	home, _, err := s.Store.HomeOf(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	return s.Mail.Send(ctx, mail.Message{
+		To:      a.Email,
+		Subject: "Your account at " + s.ProductName + " lives in another region",
+		Text: fmt.Sprintf(`Hello,
+
+someone, most likely you, asked for a new password for your account at
+%s. It has none here: you sign in with your account at
+
+%s
+
+There you can also ask for a new password.
+
+If it was not you, there is nothing to do.
+`, s.Issuer, home.Issuer),
+	})
+}
+
 // tellPasswordChanged tells an account's owner of its new password. The password is
 // changed by then, whether or not the mail can be sent.
 func (s *Surface) tellPasswordChanged(ctx context.Context, email string) {

@@ -69,12 +69,16 @@ func (s *Surface) sendRecovery(ctx context.Context, emailKey string, now time.Ti
 	if err != nil || !ok {
 		return err
 	}
-	a, _, err := s.Store.AccountByEmail(ctx, emailKey)
+	a, hash, err := s.Store.AccountByEmail(ctx, emailKey)
 	if errors.Is(err, store.ErrNotFound) || err == nil && !a.DisabledAt.IsZero() {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if hash == "" {
+		// A password here would open the account after its home has closed it.
+		return s.tellHome(ctx, a)
 	}
 	token, recovery := account.NewRecovery(a.ID, now)
 	if err := s.Store.CreateRecovery(ctx, recovery, emailKey, now); err != nil {

@@ -35,6 +35,15 @@ func (s *Surface) Routes(mux *http.ServeMux) {
 	handle("GET "+signOutPath, s.signOutForm)
 	handle("POST "+signOutPath, s.signOut)
 
+	if s.Regions != nil {
+		handle("GET "+withPath+"/{region}", s.withForm)
+		handle("POST "+withPath+"/{region}", s.beginWith, web.MaxBody(web.UploadBody))
+		handle("GET "+returnPath, s.fromRegion)
+		handle("GET "+joinPath, s.toSignIn)
+		handle("POST "+joinPath, s.join)
+		mux.Handle("POST "+endedPath, s.Kit.API(s.endedAtHome))
+	}
+
 	handle("GET "+signUpPath, s.signUpForm)
 	handle("POST "+signUpPath, s.signUp)
 	signedIn("GET "+confirmPath, s.confirmEmailForm)
@@ -47,10 +56,14 @@ func (s *Surface) Routes(mux *http.ServeMux) {
 
 	signedIn("GET "+accountPath, s.account)
 	handle("POST "+accountPath, s.Sessions.RequireForm(s.saveDetails, s.showDetails))
-	signedIn("GET "+emailPath, s.emailForm)
-	handle("POST "+emailPath, s.Sessions.RequireForm(s.changeEmail, s.showTypedEmail))
-	signedIn("GET "+passwordPath, s.passwordForm)
-	signedIn("POST "+passwordPath, s.changePassword)
+	email := func(h session.Handler) session.Handler {
+		return s.keptHere("Change your e-mail address", "Your e-mail address", h)
+	}
+	signedIn("GET "+emailPath, email(s.emailForm))
+	handle("POST "+emailPath, s.Sessions.RequireForm(email(s.changeEmail), s.showTypedEmail))
+	password := func(h session.Handler) session.Handler { return s.keptHere("Change your password", "Your password", h) }
+	signedIn("GET "+passwordPath, password(s.passwordForm))
+	signedIn("POST "+passwordPath, password(s.changePassword))
 	signedIn("GET "+deletePath, s.deleteForm)
 	signedIn("POST "+deletePath, s.deleteAccount)
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"gatelodge/internal/account"
+	"gatelodge/internal/region"
 	"gatelodge/internal/session"
 	"gatelodge/internal/store"
 	"gatelodge/internal/web"
@@ -19,6 +20,8 @@ type signInPage struct {
 	Expired bool
 	As      *web.AccountBadge // who is signed in already
 	MayJoin bool
+	// Regions are the neighbours in which somebody may have their account.
+	Regions []region.Region
 }
 
 // SignInPage is the sign-in page in place of one that somebody asked for or posted
@@ -45,12 +48,9 @@ func (s *Surface) signInForm(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Surface) showSignIn(w http.ResponseWriter, r *http.Request, status int, flash *web.Flash, p signInPage) error {
-	if p.To.Authorizes() {
-		// Who has consented before goes straight on to the application, and Chromium
-		// holds that redirect to this form's policy.
-		web.AllowFormAction(w, "https:", "http://localhost:*", "http://127.0.0.1:*")
-	}
-	p.MayJoin = s.SignUp == Open
+	allowApplication(w, p.To)
+	s.allowRegions(w)
+	p.MayJoin, p.Regions = s.SignUp == Open, s.doors()
 	title := "Sign in"
 	if p.Expired {
 		title = "Your session has expired"
@@ -85,7 +85,7 @@ func (s *Surface) signIn(w http.ResponseWriter, r *http.Request) error {
 		return s.showSignIn(w, r, status, words, p)
 	}
 	if errors.Is(err, session.ErrWrongPassword) {
-		form.Fail("password", "Email or password is not right. Check both and try again.")
+		form.Fail("password", "Email or password is not right. Check both and try again."+s.orElsewhere())
 		return s.showSignIn(w, r, http.StatusUnprocessableEntity, nil, p)
 	}
 	if err != nil {
@@ -142,8 +142,15 @@ func (s *Surface) signOutForm(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Surface) signOut(w http.ResponseWriter, r *http.Request) error {
+	at, there, err := s.homeSession(r)
+	if err != nil {
+		return err
+	}
 	if err := s.Sessions.End(w, r); err != nil {
 		return err
+	}
+	if there {
+		return s.signedOutHere(w, r, at)
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil

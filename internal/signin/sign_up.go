@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -24,6 +25,8 @@ type signUpPage struct {
 	Countries []web.Choice
 	// Details unfolds company and country.
 	Details bool
+	// Regions: the country decides where the account lives.
+	Regions bool
 }
 
 // PasswordRule is stated beside every new password.
@@ -37,20 +40,31 @@ func (s *Surface) signUpForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	to := toDestination(r.URL.Query().Get("continue"))
 	to.keepOpener(w)
-	return s.showSignUp(w, r, http.StatusOK, nil, web.NewForm(nil), to)
+	form := web.NewForm(nil)
+	if country := r.URL.Query().Get("country"); country != "" {
+		if code, err := account.ParseCountry(country); err == nil {
+			form.Values.Set("country", code)
+		}
+		return s.showSignUp(w, r, http.StatusOK, nil, form, to)
+	}
+	if country := preferredCountry(r.Header.Get("Accept-Language")); to.Develops() {
+		if n, ok := s.abroad(country); ok {
+			return s.showWith(w, r, n, to, country, false)
+		}
+	}
+	return s.showSignUp(w, r, http.StatusOK, nil, form, to)
 }
 
 func (s *Surface) showSignUp(w http.ResponseWriter, r *http.Request, status int, flash *web.Flash, form *web.Form, to destination) error {
-	if to.Authorizes() {
-		web.AllowFormAction(w, "https:", "http://localhost:*", "http://127.0.0.1:*") // as showSignIn
-	}
+	allowApplication(w, to)
 	if form.Get("country") == "" {
 		form.Values.Set("country", preferredCountry(r.Header.Get("Accept-Language")))
 	}
 	_, company := form.Err("company")
 	_, country := form.Err("country")
 	return s.narrow(w, r, status, "sign_up", "Create an account", flash, signUpPage{
-		Form: form, To: to, Countries: s.countries, Details: company || country || form.Get("company") != "",
+		Form: form, To: to, Countries: s.countries, Details: company || country || form.Get("company") != "" || r.URL.Query().Has("country"),
+		Regions: s.Regions != nil,
 	})
 }
 
@@ -72,6 +86,12 @@ func (s *Surface) signUp(w http.ResponseWriter, r *http.Request) error {
 		return s.showSignUp(w, r, http.StatusOK, nil, form, to)
 	}
 	n, password := readSignUp(r, form, to)
+	if n.Developer != nil {
+		if at, ok := s.abroad(n.Developer.Country); ok {
+			http.Redirect(w, r, WithRegion(at.Name, url.Values{"country": {n.Developer.Country}, "continue": {string(to)}}), http.StatusSeeOther)
+			return nil
+		}
+	}
 	if !form.OK() {
 		return s.showSignUp(w, r, http.StatusUnprocessableEntity, nil, form, to)
 	}

@@ -12,6 +12,7 @@ import (
 	"gatelodge/internal/account"
 	"gatelodge/internal/live"
 	"gatelodge/internal/mail"
+	"gatelodge/internal/region"
 	"gatelodge/internal/session"
 	"gatelodge/internal/store"
 	"gatelodge/internal/web"
@@ -44,6 +45,9 @@ type Options struct {
 	ProductName string
 	Email       account.EmailPolicy
 	SignUp      SignUp
+	// Regions signs people in who have their account in another region; nil where there
+	// are no regions.
+	Regions *region.Party
 	// Log is told of mails that could not be sent.
 	Log *slog.Logger
 	Now func() time.Time
@@ -77,10 +81,12 @@ func New(o Options) (*Surface, error) {
 		web.Label{Name: "company", Text: "Company"}, web.Label{Name: "country", Text: "Country"},
 		web.Label{Name: "continue"}, web.Label{Name: "typed"}, web.Label{Name: "expired"},
 		web.Label{Name: "version"}, web.Label{Name: "token"}, web.Label{Name: "session"}, web.Label{Name: "grant"},
+		web.Label{Name: "again"}, web.Label{Name: "joining"},
 	)
 	return s, s.pages.Need("sign_in", "sign_in_again", "sign_out", "sign_up", "sign_up_closed", "sign_up_sent",
 		"confirm_email", "recovery", "recovery_sent", "recovery_password",
-		"account", "account_email", "account_password", "account_delete", "account_deleted", "applications")
+		"account", "account_email", "account_password", "account_delete", "account_deleted", "applications",
+		"sign_in_with", "sign_in_join", "sign_out_home", "account_at_home")
 }
 
 // mails reports whether this server can send mails.

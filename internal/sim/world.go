@@ -36,6 +36,7 @@ import (
 	"gatelodge/internal/live"
 	"gatelodge/internal/mail"
 	"gatelodge/internal/provider"
+	"gatelodge/internal/region"
 	"gatelodge/internal/server"
 	"gatelodge/internal/signin"
 	"gatelodge/internal/sqldb"
@@ -56,6 +57,10 @@ type Options struct {
 	// Registration says which applications may register themselves.
 	Registration       provider.Registration
 	RegistrationScopes []string
+	// Regions makes the server one of several: the others are worlds of their own.
+	Regions region.Setting
+	// SignUp is open when empty.
+	SignUp signin.SignUp
 }
 
 // Namespace is the first part of identifiers in every world.
@@ -69,8 +74,9 @@ type World struct {
 	// DB counts and fails the server's calls to its database.
 	DB *faultdb.DB
 
-	t   testing.TB
-	log *lockedBuffer
+	t       testing.TB
+	log     *lockedBuffer
+	handler http.Handler
 
 	mu     sync.Mutex // guards the rest
 	hosts  map[string]http.Handler
@@ -101,7 +107,8 @@ func NewWith(t testing.TB, o Options) *World {
 		t.Fatal(err)
 	}
 	s, err := server.New(t.Context(), server.Config{
-		Database: o.Database, Ring: ring, Issuer: w.Issuer, Namespace: Namespace, SignUp: signin.Open,
+		Database: o.Database, Ring: ring, Issuer: w.Issuer, Namespace: Namespace, SignUp: cmp.Or(o.SignUp, signin.Open),
+		Regions: o.Regions, Neighbourhood: network{w, "198.51.100.8:4711"},
 		Registration: o.Registration, RegistrationScopes: o.RegistrationScopes,
 		Mail: o.Mail, TrustedProxies: o.TrustedProxies, Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
 		PasswordCost: account.Cost{MemoryKiB: 8, Passes: 1, Threads: 1},
@@ -116,7 +123,8 @@ func NewWith(t testing.TB, o Options) *World {
 		w.checkLog()
 	})
 	w.Store, w.View = s.Store, s.View
-	w.hosts[w.host()] = s.Handler()
+	w.handler = s.Handler()
+	w.hosts[w.host()] = w.handler
 	return w
 }
 

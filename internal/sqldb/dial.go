@@ -19,17 +19,14 @@ const (
 	idleInTransaction = "10000" // milliseconds: writeBound
 )
 
-// harden makes connections notice what has happened to their server, and that they
-// lead to no other than the primary. What the address says itself is left alone.
+// harden makes connections notice what has happened to the other end. What the address
+// says itself is left alone.
 func harden(config *pgx.ConnConfig) {
 	dialer := &net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 2 * time.Second, Interval: time.Second, Count: 3},
 		Control:         userTimeout,
 	}
 	config.DialFunc = dialer.DialContext
-	if config.ValidateConnect == nil {
-		config.ValidateConnect = primaryOnly
-	}
 	const name = "idle_in_transaction_session_timeout"
 	if _, set := config.RuntimeParams[name]; !set {
 		config.RuntimeParams[name] = idleInTransaction

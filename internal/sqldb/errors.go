@@ -42,8 +42,8 @@ func IsUnique(err error) bool {
 }
 
 // IsUnavailable reports whether err says that the database cannot answer now:
-// the connection was lost, it is busy, its disk fails or is full, or time ran
-// out. The same call may succeed later.
+// the connection was lost, it is busy, its disk fails or is full, it is a standby
+// by now, or time ran out. The same call may succeed later.
 func IsUnavailable(err error) bool {
 	for _, target := range []error{
 		context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF,
@@ -63,7 +63,8 @@ func IsUnavailable(err error) bool {
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code {
-		case "40001", "40P01", "55P03", "57014": // serialization failure, deadlock, lock not available, statement timeout
+		case "40001", "40003", "40P01", // serialization failure, completion unknown, deadlock
+			"55P03", readOnly: // lock not available
 			return true
 		}
 		// Connection, resources, operator intervention (shutdown), system.
@@ -77,6 +78,16 @@ func IsUnavailable(err error) bool {
 		return true
 	}
 	return pgconn.SafeToRetry(err) // nothing was sent: the connection was gone already
+}
+
+// readOnly is what a server answers to a write that has become a standby under a
+// connection of ours.
+const readOnly = "25006"
+
+// onStandby reports whether the connection that err came from leads to a standby.
+func onStandby(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == readOnly
 }
 
 // commitError says what a failed COMMIT means.

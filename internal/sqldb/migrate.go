@@ -78,7 +78,8 @@ const versionTable = "goose_db_version"
 
 // Migrate brings the schema to the newest of migrations, which are goose files
 // with type tokens. Of several processes that start at once, one migrates and the
-// others wait for it. A schema that is newer than all of migrations is an error.
+// others wait for it. A schema that is newer than all of migrations is left as it is;
+// it is an error unless a program may be as old as this one ([DB.OldestProgram]).
 func (db *DB) Migrate(ctx context.Context, migrations fs.FS) error {
 	for {
 		before, newest, err := db.SchemaVersion(ctx, migrations)
@@ -89,6 +90,10 @@ func (db *DB) Migrate(ctx context.Context, migrations fs.FS) error {
 			return nil
 		}
 		if before > newest {
+			oldest, err := db.OldestProgram(ctx)
+			if err != nil || oldest <= newest {
+				return err
+			}
 			return fmt.Errorf("migrate: the database has schema %d, this program knows %d at most", before, newest)
 		}
 		if err = db.up(ctx, migrations); err == nil {
@@ -126,15 +131,11 @@ func (db *DB) SchemaVersion(ctx context.Context, migrations fs.FS) (current, new
 	for _, source := range sources.ListSources() {
 		newest = max(newest, source.Version)
 	}
-	exists := "SELECT COUNT(*) FROM sqlite_schema WHERE name = $1"
-	if db.dialect == Postgres {
-		exists = "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
-	}
-	var tables int64
-	if err := db.pool.QueryRowContext(ctx, exists, versionTable).Scan(&tables); err != nil {
+	there, err := db.hasTable(ctx, versionTable)
+	if err != nil {
 		return 0, 0, fmt.Errorf("schema version: %w", err)
 	}
-	if tables == 0 {
+	if !there {
 		return 0, newest, nil
 	}
 	err = db.pool.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM "+versionTable).Scan(&current)
@@ -148,13 +149,17 @@ func (db *DB) SchemaVersion(ctx context.Context, migrations fs.FS) (current, new
 // be verbose.
 func (db *DB) provider(ctx context.Context, pool *sql.DB, migrations fs.FS) (*goose.Provider, error) {
 	files := expandedFS{migrations, db.dialect}
+	reach, err := reaches(migrations)
+	if err != nil {
+		return nil, err
+	}
 	if db.dialect == SQLite {
 		store, err := database.NewStore(goose.DialectSQLite3, versionTable)
 		if err != nil {
 			return nil, err
 		}
 		return goose.NewProvider(goose.DialectCustom, pool, files,
-			goose.WithStore(onceStore{store}), goose.WithDisableGlobalRegistry(true))
+			goose.WithStore(versions{Store: store, reach: reach, once: true}), goose.WithDisableGlobalRegistry(true))
 	}
 
 	// Advisory locks belong to a database, tables to a schema of it.
@@ -169,22 +174,10 @@ func (db *DB) provider(ctx context.Context, pool *sql.DB, migrations fs.FS) (*go
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectPostgres, pool, files,
-		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
-}
-
-// onceStore refuses to record a migration that is recorded already. goose has no
-// lock for SQLite: it looks up what to do before the transaction in which it does
-// it, so two processes may try the same. The second gets here after the first has
-// committed, is refused, and what it did in the transaction is undone.
-type onceStore struct{ database.Store }
-
-func (s onceStore) Insert(ctx context.Context, db database.DBTxConn, req database.InsertRequest) error {
-	switch _, err := s.GetMigration(ctx, db, req.Version); {
-	case err == nil:
-		return fmt.Errorf("migration %d has been run by another process", req.Version)
-	case !errors.Is(err, database.ErrVersionNotFound):
-		return err
+	store, err := database.NewStore(goose.DialectPostgres, versionTable)
+	if err != nil {
+		return nil, err
 	}
-	return s.Store.Insert(ctx, db, req)
+	return goose.NewProvider(goose.DialectCustom, pool, files,
+		goose.WithStore(versions{Store: store, reach: reach}), goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
 }

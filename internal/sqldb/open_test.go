@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"gatelodge/internal/sqldb"
 	"gatelodge/internal/sqldb/sqldbtest"
@@ -99,7 +104,20 @@ func TestUnavailable(t *testing.T) {
 	}{
 		{fmt.Errorf("read: %w", context.DeadlineExceeded), true},
 		{fmt.Errorf("commit: %w", sqldb.ErrOutcomeUnknown), true},
-		{context.Canceled, false}, // whoever asked has left
+		{context.Canceled, false},                                       // whoever asked has left
+		{&pgconn.PgError{Code: "57P01"}, true},                          // the server is shut down
+		{&pgconn.PgError{Code: "57P03"}, true},                          // it starts or recovers
+		{&pgconn.PgError{Code: "53300"}, true},                          // too many connections
+		{&pgconn.PgError{Code: "53100"}, true},                          // disk full
+		{fmt.Errorf("write: %w", &pgconn.PgError{Code: "25006"}), true}, // a standby
+		{&pgconn.PgError{Code: "40001"}, true},                          // serialization failure
+		{&pgconn.PgError{Code: "40P01"}, true},                          // deadlock
+		{&pgconn.PgError{Code: "08006"}, true},                          // connection failure
+		{&pgconn.PgError{Code: "28P01"}, false},                         // wrong password
+		{&pgconn.PgError{Code: "42P01"}, false},                         // no such table
+		{&pgconn.PgError{Code: "23505"}, false},                         // not unique
+		{io.ErrUnexpectedEOF, true},                                     // the connection was lost
+		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, true},
 		{sqldb.ErrNoRows, false},
 		{errors.New("anything else"), false},
 		{nil, false},

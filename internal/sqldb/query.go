@@ -9,21 +9,32 @@ import (
 
 // Query runs a query that sees what was committed when it began. The caller
 // closes the rows and checks their Err.
-func (db *DB) Query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+func (db *DB) Query(ctx context.Context, text string, args ...any) (*Rows, error) {
 	if db.dialect == Postgres { // pgx keeps prepared statements per connection itself
-		return db.pool.QueryContext(ctx, text, args...)
+		ctx, done := db.bound(ctx)
+		rows, err := db.pool.QueryContext(ctx, text, args...)
+		if err != nil {
+			done()
+			return nil, err
+		}
+		return &Rows{Rows: rows, done: done}, nil
 	}
 	stmt, err := db.statement(ctx, text)
 	if err != nil {
 		return nil, err
 	}
-	return stmt.QueryContext(ctx, args...)
+	rows, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	return &Rows{Rows: rows}, nil
 }
 
 // QueryRow is Query for at most one row; its errors wait for Scan.
 func (db *DB) QueryRow(ctx context.Context, text string, args ...any) *Row {
 	if db.dialect == Postgres {
-		return &Row{row: db.pool.QueryRowContext(ctx, text, args...)}
+		ctx, done := db.bound(ctx)
+		return &Row{row: db.pool.QueryRowContext(ctx, text, args...), done: done}
 	}
 	stmt, err := db.statement(ctx, text)
 	if err != nil {
@@ -50,6 +61,9 @@ func (db *DB) statement(ctx context.Context, text string) (*sql.Stmt, error) {
 func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 	opts := &sql.TxOptions{ReadOnly: true}
 	if db.dialect == Postgres {
+		bound, done := db.bound(ctx)
+		defer done()
+		ctx = bound
 		// READ COMMITTED would give each statement a snapshot of its own; a SQLite
 		// transaction has one anyway.
 		opts.Isolation = sql.LevelRepeatableRead
@@ -69,7 +83,9 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 		}
 	}()
 	tx := &Tx{plain: inner}
-	if db.dialect == SQLite {
+	if db.dialect == Postgres {
+		tx.bound = ctx
+	} else {
 		tx.prepare = func(ctx context.Context, text string) (*sql.Stmt, error) {
 			if stmt, ok := db.statements.Load(text); ok {
 				return inner.StmtContext(ctx, stmt.(*sql.Stmt)), nil
@@ -95,7 +111,8 @@ type Tx struct {
 	prepare func(ctx context.Context, text string) (*sql.Stmt, error) // where sqldb does
 
 	// bound, when set, is what statements run under in place of the caller's
-	// context: interrupting one statement on SQLite rolls back the whole
+	// context. In a read it is that context, bounded. In a write on SQLite it is
+	// another: interrupting one statement on SQLite rolls back the whole
 	// transaction, which other callers share.
 	// https://sqlite.org/c3ref/interrupt.html
 	bound context.Context
@@ -200,9 +217,10 @@ func (tx *Tx) end(err error) error {
 
 // Row is the answer of QueryRow.
 type Row struct {
-	row *sql.Row
-	tx  *Tx
-	err error
+	row  *sql.Row
+	done context.CancelFunc // nil when nothing has to be ended
+	tx   *Tx
+	err  error
 }
 
 // Scan copies the row's columns into dest. It returns ErrNoRows if there is no
@@ -212,6 +230,9 @@ func (r *Row) Scan(dest ...any) error {
 		return r.err
 	}
 	err := r.row.Scan(dest...)
+	if r.done != nil {
+		r.done()
+	}
 	if err != nil && r.tx != nil && !errors.Is(err, ErrNoRows) {
 		return r.tx.fail(err)
 	}

@@ -30,7 +30,7 @@ type Index struct {
 	Partial bool
 }
 
-// Schema describes all tables but the one that records migrations, by name.
+// Schema describes all tables but those that record migrations, by name.
 func (db *DB) Schema(ctx context.Context) ([]Table, error) {
 	columns, indexes := sqliteColumns, sqliteIndexes
 	if db.dialect == Postgres {
@@ -53,7 +53,7 @@ const (
 		       c."notnull" = 0 AND NOT (c.pk > 0 AND c.type = 'INTEGER' AND 1 =
 		           (SELECT COUNT(*) FROM pragma_table_info(t.name) k WHERE k.pk > 0))
 		FROM sqlite_schema t, pragma_table_info(t.name) c
-		WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND t.name <> $1
+		WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND t.name NOT IN ($1, $2)
 		ORDER BY t.name, c.cid`
 
 	// An INTEGER PRIMARY KEY is the rowid itself and has no index.
@@ -62,11 +62,11 @@ const (
 		       COALESCE(c.name, '') || CASE c."desc" WHEN 1 THEN ' DESC' ELSE '' END,
 		       i.origin = 'pk', i."unique" = 1, i.partial = 1, c.seqno
 		FROM sqlite_schema t, pragma_index_list(t.name) i, pragma_index_xinfo(i.name) c
-		WHERE t.type = 'table' AND t.name <> $1 AND c.key = 1
+		WHERE t.type = 'table' AND t.name NOT IN ($1, $2) AND c.key = 1
 		UNION ALL
 		SELECT t.name, '', '', c.name, TRUE, TRUE, FALSE, 0
 		FROM sqlite_schema t, pragma_table_info(t.name) c
-		WHERE t.type = 'table' AND t.name <> $1 AND c.pk > 0
+		WHERE t.type = 'table' AND t.name NOT IN ($1, $2) AND c.pk > 0
 		  AND NOT EXISTS (SELECT 1 FROM pragma_index_list(t.name) i WHERE i.origin = 'pk')
 		ORDER BY 1, 2, 8`
 
@@ -76,7 +76,7 @@ const (
 		           WHEN 'bigint' THEN 'int' WHEN 'bytea' THEN 'bytes' ELSE format_type(c.atttypid, c.atttypmod) END,
 		       NOT c.attnotnull
 		FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid
-		WHERE t.relkind = 'r' AND t.relnamespace = current_schema()::regnamespace AND t.relname <> $1
+		WHERE t.relkind = 'r' AND t.relnamespace = current_schema()::regnamespace AND t.relname NOT IN ($1, $2)
 		  AND c.attnum > 0 AND NOT c.attisdropped
 		ORDER BY t.relname COLLATE "C", c.attnum`
 
@@ -90,14 +90,14 @@ const (
 		CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS x (attnum, n)
 		LEFT JOIN pg_attribute c ON c.attrelid = t.oid AND c.attnum = x.attnum AND c.attnum > 0
 		LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u')
-		WHERE t.relnamespace = current_schema()::regnamespace AND t.relname <> $1 AND x.n <= i.indnkeyatts
+		WHERE t.relnamespace = current_schema()::regnamespace AND t.relname NOT IN ($1, $2) AND x.n <= i.indnkeyatts
 		ORDER BY t.relname, n.relname, x.n`
 )
 
 func readTables(ctx context.Context, tx *Tx, columns, indexes string) ([]Table, error) {
 	var tables []Table
 	byName := make(map[string]int) // index in tables
-	rows, err := tx.Query(ctx, columns, versionTable)
+	rows, err := tx.Query(ctx, columns, versionTable, reachTable)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func readTables(ctx context.Context, tx *Tx, columns, indexes string) ([]Table, 
 		return nil, err
 	}
 
-	rows, err = tx.Query(ctx, indexes, versionTable)
+	rows, err = tx.Query(ctx, indexes, versionTable, reachTable)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 )
 
@@ -54,10 +53,18 @@ const (
 	// 2 MB of page cache; reads are short, so more would only queue for cores.
 	sqliteReaders = 4
 
+	// walKept is the size that the -wal file is cut back to. It is about 4 MB as long
+	// as reads are short.
+	walKept = 16 << 20
+
 	// postgresConns leaves room for several replicas under PostgreSQL's default
 	// of 100 connections.
 	postgresConns    = 20
 	postgresIdleTime = 5 * time.Minute
+
+	// connectTimeout is how long one host may take to let us in, unless the URL says
+	// otherwise: with several, those that are down must not hold up the one that is not.
+	connectTimeout = 2 * time.Second
 
 	// busyTimeout is how long a SQLite connection waits for another process.
 	busyTimeout = 10 * time.Second
@@ -89,6 +96,7 @@ type DB struct {
 
 	writing driver.Connector // makes connections that may write
 	writer  *writer          // nil on PostgreSQL
+	meter   *meter
 }
 
 // Open opens the database of cfg and checks that it answers.
@@ -113,7 +121,10 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, fmt.Errorf("database address: %w", err)
 	}
 	harden(config)
-	connector := cfg.wrap(stdlib.GetConnector(*config))
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	connector := cfg.wrap(new(primaries).connector(config))
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(postgresConns)
 	pool.SetMaxIdleConns(postgresConns)
@@ -123,7 +134,7 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	watch := sql.OpenDB(connector)
 	watch.SetMaxOpenConns(1)
-	return &DB{dialect: Postgres, pool: pool, watch: watch, listening: config, writing: connector}, nil
+	return &DB{dialect: Postgres, pool: pool, watch: watch, listening: config, writing: connector, meter: newMeter()}, nil
 }
 
 func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
@@ -149,6 +160,9 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 		"_txlock":       {"immediate"}, // so that a transaction cannot fail with BUSY after its first statement
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"FULL"}, // a commit that was answered survives the loss of power
+		// A read that takes long, such as a backup, lets the -wal file grow. SQLite would
+		// keep it at that size.
+		"_pragma": {"journal_size_limit(" + strconv.Itoa(walKept) + ")"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -161,7 +175,8 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 	writing, reading = cfg.wrap(writing), cfg.wrap(reading)
 
 	// The writer first: it turns WAL on, which a reader may not.
-	w, err := startWriter(ctx, writing)
+	meter := newMeter()
+	w, err := startWriter(ctx, writing, meter)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -171,7 +186,7 @@ func openSQLite(ctx context.Context, cfg Config) (*DB, error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), pool.Close(), w.stop())
 	}
-	return &DB{dialect: SQLite, pool: pool, writing: writing, writer: w}, nil
+	return &DB{dialect: SQLite, pool: pool, writing: writing, writer: w, meter: meter}, nil
 }
 
 func sqliteConnector(path string, query url.Values) (driver.Connector, error) {

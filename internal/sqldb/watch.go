@@ -3,8 +3,6 @@ package sqldb
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
-	"errors"
 	"fmt"
 	"time"
 
@@ -26,23 +24,10 @@ const (
 	heardWithin = 2 * time.Second
 )
 
-// ErrReadOnly: the PostgreSQL server is a standby, or was told to take no writes.
-var ErrReadOnly = errors.New("this PostgreSQL server takes no writes (a standby?): give the address of the primary, or those of all nodes")
-
-// primaryOnly refuses a connection that leads to a standby. What a standby answers
-// may be older than what was answered before.
-func primaryOnly(ctx context.Context, conn *pgconn.PgConn) error {
-	err := pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, conn)
-	if errors.Is(err, pgconn.ErrReadOnlyConnection) {
-		return ErrReadOnly
-	}
-	return err
-}
-
 // Watch is Read for the one reader that must not wait for the others: on PostgreSQL
 // it has a connection of its own, whose transaction takes no longer than within. It
-// tells how far the database's clock is ahead of this machine's, and answers
-// ErrReadOnly when the server has become a standby under the connection (a pooler or
+// tells how far the database's clock is ahead of this machine's, and fails when the
+// server has become a standby under the connection (a pooler or
 // balancer in between can do that).
 func (db *DB) Watch(ctx context.Context, within time.Duration, fn func(tx *Tx) error) (ahead time.Duration, err error) {
 	if db.dialect == SQLite {
@@ -72,10 +57,9 @@ func (db *DB) Watch(ctx context.Context, within time.Duration, fn func(tx *Tx) e
 	}
 	if standby {
 		_ = inner.Rollback()
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // how database/sql is told to close it
-		db.pool.SetMaxIdleConns(0)                                 // the others lead there too
-		db.pool.SetMaxIdleConns(postgresConns)
-		return 0, ErrReadOnly
+		discard(conn)
+		db.reconnect() // the others lead there too
+		return 0, errStandby
 	}
 	ahead = apart(asked, time.Now(), time.UnixMicro(micros))
 	tx := &Tx{plain: inner}

@@ -28,22 +28,37 @@ func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 		return db.writer.write(ctx, fn)
 	}
 
-	conn, err := db.pool.Conn(ctx)
+	return db.writePostgres(ctx, fn)
+}
+
+func (db *DB) writePostgres(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (err error) {
+	// BEGIN and COMMIT are bounded but not the caller's to cancel: a COMMIT that is
+	// cut off leaves its outcome unknown. They have a second more than the statements,
+	// so that it is one of these that fails and not the transaction under it.
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeBound+time.Second)
+	defer cancel()
+	defer func() {
+		if errors.Is(err, context.DeadlineExceeded) {
+			db.reconnect()
+		}
+	}()
+	within, cancelStatements := context.WithTimeout(ctx, writeBound)
+	defer cancelStatements()
+	conn, err := db.pool.Conn(within)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }() // gives it back to the pool
-	// BEGIN and COMMIT are bounded but not the caller's to cancel: a COMMIT that is
-	// cut off leaves its outcome unknown.
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeBound)
-	defer cancel()
+	defer func() {
+		if onStandby(err) {
+			discard(conn) // the pool would give it out again
+		}
+		_ = conn.Close() // gives it back to the pool
+	}()
 	inner, err := conn.BeginTx(bound, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = inner.Rollback() }() // after Commit it does nothing
-	within, cancelStatements := context.WithTimeout(ctx, writeBound)
-	defer cancelStatements()
 	tx := &Tx{plain: inner}
 	if err := tx.end(fn(within, tx)); err != nil {
 		return err
@@ -51,9 +66,17 @@ func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 	if err := within.Err(); err != nil {
 		return err
 	}
-	if err := inner.Commit(); err != nil {
+	return db.meter.commit(inner, 1)
+}
+
+// commit ends a transaction in which some writes were made.
+func (m *meter) commit(tx *sql.Tx, writes int) error {
+	began := time.Now()
+	if err := tx.Commit(); err != nil {
 		return commitError(err)
 	}
+	m.writes.Observe(float64(writes))
+	m.duration.Observe(time.Since(began).Seconds())
 	return nil
 }
 
@@ -73,6 +96,7 @@ type writer struct {
 	closing chan struct{}
 	closed  chan struct{}
 	bound   time.Duration // of the statements of one turn
+	meter   *meter
 
 	// Used by the goroutine and by the caller whose turn it is, never by both.
 	conn       *sql.Conn            // nil after a failure: the next group opens another
@@ -89,7 +113,7 @@ type turn struct {
 	err error // what Write returns if the group commits
 }
 
-func startWriter(ctx context.Context, connector driver.Connector) (*writer, error) {
+func startWriter(ctx context.Context, connector driver.Connector, meter *meter) (*writer, error) {
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(1)
 	if err := pool.PingContext(ctx); err != nil {
@@ -101,6 +125,7 @@ func startWriter(ctx context.Context, connector driver.Connector) (*writer, erro
 		closing:    make(chan struct{}),
 		closed:     make(chan struct{}),
 		bound:      writeBound,
+		meter:      meter,
 		statements: make(map[string]*sql.Stmt),
 	}
 	go w.run()
@@ -193,7 +218,7 @@ func (w *writer) group(turns []*turn) (rest []*turn) {
 		answer(turns, fmt.Errorf("begin: %w", err))
 		return nil
 	}
-	keep := false
+	kept := 0
 	for i, t := range turns {
 		if len(turns) == 1 {
 			w.runTurn(t) // the transaction is all its own: no savepoint
@@ -206,16 +231,18 @@ func (w *writer) group(turns []*turn) (rest []*turn) {
 			answer(turns[:i], err)
 			return turns[i+1:]
 		}
-		keep = keep || t.err == nil
+		if t.err == nil {
+			kept++
+		}
 	}
-	if !keep {
+	if kept == 0 {
 		w.rollback(tx)
 		answer(turns, nil)
 		return nil
 	}
-	if err := tx.Commit(); err != nil {
+	if err := w.meter.commit(tx, kept); err != nil {
 		w.discard()
-		answer(turns, commitError(err))
+		answer(turns, err)
 		return nil
 	}
 	answer(turns, nil)
@@ -309,11 +336,15 @@ func (w *writer) discard() {
 	for _, stmt := range w.statements {
 		_ = stmt.Close()
 	}
-	// ErrBadConn is how database/sql is told to close a connection rather than to
-	// keep it; the error comes back and says nothing new.
-	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	discard(w.conn)
 	w.conn = nil
 	clear(w.statements)
+}
+
+// discard closes a connection that the pool must not keep. ErrBadConn is how
+// database/sql is told so; the error comes back and says nothing new.
+func discard(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 }
 
 func (w *writer) prepare(ctx context.Context, text string) (*sql.Stmt, error) {

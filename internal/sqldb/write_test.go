@@ -201,3 +201,34 @@ func TestTwoHandlesOnOneFile(t *testing.T) {
 		wantThings(t, second, 2*each)
 	})
 }
+
+// TestStandby: a server that has become a standby under a connection refuses to write.
+// The connection is not used again, so that the next one looks for the primary.
+func TestStandby(t *testing.T) {
+	db := migrate(t, sqldbtest.Open(t, sqldbtest.Config(t, sqldb.Postgres)))
+	backend := func(ctx context.Context, tx *sqldb.Tx) (pid int64) {
+		t.Helper()
+		if err := tx.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+			t.Fatal(err)
+		}
+		return pid
+	}
+	var before, after int64
+	err := db.Write(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+		before = backend(ctx, tx)
+		if _, err := tx.Exec(ctx, "SET TRANSACTION READ ONLY"); err != nil {
+			return err
+		}
+		return insert(1, "a")(ctx, tx)
+	})
+	if !sqldb.IsUnavailable(err) || errors.Is(err, sqldb.ErrOutcomeUnknown) {
+		t.Errorf("%v, want unavailable and nothing unknown", err)
+	}
+	err = db.Write(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
+		after = backend(ctx, tx)
+		return insert(1, "a")(ctx, tx)
+	})
+	if err != nil || after == before {
+		t.Errorf("%v, by backend %d after %d", err, after, before)
+	}
+}

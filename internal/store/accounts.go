@@ -36,13 +36,16 @@ type NewAccount struct {
 	Operator time.Time
 	// Developer, when set, is made together with the account.
 	Developer *NewDeveloper
+	// Home, when set, is where the account lives.
+	Home *account.Home
 }
 
 // NewDeveloper is what a developer account begins with.
 type NewDeveloper struct{ Company, Country string }
 
 // CreateAccount makes an account, and its developer account where one is given.
-// It answers ErrEmailTaken when the address has an account.
+// It answers ErrEmailTaken when the address has an account, and ErrHomeTaken when
+// somebody's home has one.
 func (s *Store) CreateAccount(ctx context.Context, n NewAccount, by audit.By) (account.Account, error) {
 	a := account.Account{
 		ID: s.ids.next(by.At), Email: n.Email, Name: n.Name, PostalCode: n.PostalCode,
@@ -60,6 +63,11 @@ func (s *Store) CreateAccount(ctx context.Context, n NewAccount, by audit.By) (a
 		}
 		if err := t.event(ctx, by, audit.Event{Kind: audit.AccountCreated, AccountID: a.ID}); err != nil {
 			return err
+		}
+		if n.Home != nil {
+			if err := t.linkHome(ctx, a.ID, *n.Home, by); err != nil {
+				return err
+			}
 		}
 		if n.Developer == nil {
 			return nil
@@ -298,14 +306,16 @@ func (s *Store) Recovery(ctx context.Context, digest [32]byte, now time.Time) (a
 }
 
 // Recover uses a recovery link up and sets the password. A link works once:
-// everybody but the first gets ErrNotFound. A mailed link confirms the address that
+// everybody but the first gets ErrNotFound. When the outcome of the commit is unknown,
+// the attempt is made again: nobody else can have set this very hash. A mailed link confirms the address that
 // it was sent to, if that still is the account's.
 func (s *Store) Recover(ctx context.Context, digest [32]byte, hash string, by audit.By) (id int64, err error) {
-	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+	err = s.settle(ctx, func(ctx context.Context, t *tx) error {
 		var mailedTo string
 		err := t.QueryRow(ctx, `DELETE FROM recoveries WHERE digest = $1 AND expires_at > $2 RETURNING account_id, mailed_to`, digest[:], micros(by.At)).Scan(&id, &mailedTo)
 		if errors.Is(err, sqldb.ErrNoRows) {
-			return ErrNotFound
+			// id is set when the link was used up by this attempt.
+			return notFound(t.QueryRow(ctx, `SELECT id FROM accounts WHERE id = $1 AND password_hash = $2`, id, hash).Scan(&id))
 		}
 		if err != nil {
 			return err

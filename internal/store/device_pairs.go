@@ -120,11 +120,12 @@ func (s *Store) DenyDevice(ctx context.Context, userCode [32]byte, now time.Time
 // RedeemDevice lets exactly one poll have the tokens of an allowed pair. Losing ends
 // nothing, unlike with [Store.Redeem]: a device polls again by its nature, also while
 // the answer that it waits for is on its way. When the outcome of the commit is
-// unknown, the row is read back: it names the attempt that won.
-func (s *Store) RedeemDevice(ctx context.Context, deviceCode [32]byte, attempt [16]byte, now time.Time) (authz.Redemption, error) {
+// unknown, the attempt is made again: the row names the one that won.
+func (s *Store) RedeemDevice(ctx context.Context, deviceCode [32]byte, now time.Time) (authz.Redemption, error) {
+	attempt := newAttempt()
 	var result authz.Redemption
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := t.Exec(ctx, `UPDATE device_pairs SET state = $1, attempt = $2 WHERE device_code = $3 AND state = $4 AND expires_at > $5
+	err := s.settle(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, `UPDATE device_pairs SET state = $1, attempt = $2 WHERE device_code = $3 AND (state = $4 OR state = $1 AND attempt = $2) AND expires_at > $5
 			AND EXISTS (SELECT 1 FROM grants AS g WHERE g.id = device_pairs.grant_given)`,
 			int64(authz.DeviceRedeemed), attempt[:], deviceCode[:], int64(authz.DeviceAllowed), micros(now))
 		if err != nil {
@@ -145,12 +146,6 @@ func (s *Store) RedeemDevice(ctx context.Context, deviceCode [32]byte, attempt [
 		}
 		return nil
 	})
-	if errors.Is(err, sqldb.ErrOutcomeUnknown) {
-		var winner []byte
-		if read := s.db.QueryRow(ctx, `SELECT attempt FROM device_pairs WHERE device_code = $1`, deviceCode[:]).Scan(&winner); read == nil && string(winner) == string(attempt[:]) {
-			return authz.Redeemed, nil
-		}
-	}
 	if err != nil {
 		return 0, err
 	}

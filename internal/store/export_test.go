@@ -1,5 +1,8 @@
 package store
 
-const KeptChanges = keptChanges
+const (
+	KeptChanges = keptChanges
+	TrimEvery   = trimEvery
+)
 
 func (q ProfileQuery) Statement() (string, []any) { return q.statement() }

@@ -10,12 +10,28 @@ import (
 	"gatelodge/internal/sqldb"
 )
 
+// keptFamilies is how many families of rotating refresh tokens one grant has at most.
+// Each installation of an application has one, and leaves it behind when it is
+// removed; the one that was not used for longest makes room, and whoever still has
+// its token signs in again.
+const keptFamilies = 100
+
+func (t *tx) beginFamily(ctx context.Context, grantID int64, family authz.Family, now time.Time) error {
+	if _, err := t.Exec(ctx, `INSERT INTO families (grant_id, family, step, stepped_at) VALUES ($1, $2, 0, $3) ON CONFLICT DO NOTHING`, grantID, family[:], micros(now)); err != nil {
+		return err
+	}
+	_, err := t.Exec(ctx, `DELETE FROM families WHERE grant_id = $1 AND family IN
+		(SELECT family FROM families WHERE grant_id = $1 ORDER BY stepped_at DESC, family LIMIT 4 OFFSET $2`+t.passingOver()+`)`, grantID, keptFamilies)
+	return err
+}
+
 // Rotate uses step of a family's refresh token up. One caller moves the family to
 // the next step; whoever comes with the same step within [authz.RotationGrace]
-// gets the same successor; any other reuse ends the family.
+// gets the same successor, so that a rotation whose outcome is unknown can be made
+// again; any other reuse ends the family.
 func (s *Store) Rotate(ctx context.Context, grantID int64, family authz.Family, step uint32, now time.Time) (authz.Rotation, error) {
 	var result authz.Rotation
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
+	err := s.settle(ctx, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE families SET step = step + 1, stepped_at = $1 WHERE grant_id = $2 AND family = $3 AND step = $4
 			AND NOT EXISTS (SELECT 1 FROM ended_families AS e WHERE e.grant_id = $2 AND e.family = $3)`, micros(now), grantID, family[:], int64(step))
 		if err != nil {

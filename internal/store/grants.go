@@ -72,6 +72,10 @@ type Allowance struct {
 	Words string
 }
 
+// keptConsents is how many consents to one grant are remembered, the newest: users of
+// native applications are asked each time.
+const keptConsents = 100
+
 // Allow makes the account's grant to the profile, or widens the one there is, and
 // keeps the consent. It answers ErrNotFound when account or profile have ended.
 func (s *Store) Allow(ctx context.Context, a Allowance, by audit.By) (g authz.Grant, err error) {
@@ -101,6 +105,9 @@ func (t *tx) allow(ctx context.Context, a Allowance, by audit.By) (authz.Grant, 
 	}
 	if _, err := t.Exec(ctx, `INSERT INTO consents (id, grant_id, asked, allowed, words, given_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		t.store.ids.next(by.At), g.ID, scopeColumn(a.Asked), scopeColumn(a.Allowed), a.Words, micros(by.At)); err != nil {
+		return g, err
+	}
+	if _, err := t.Exec(ctx, `DELETE FROM consents WHERE id IN (SELECT id FROM consents WHERE grant_id = $1 ORDER BY id DESC LIMIT 4 OFFSET $2)`, g.ID, keptConsents); err != nil {
 		return g, err
 	}
 	t.changed(GrantChanged, g.ID)
@@ -158,8 +165,6 @@ func (s *Store) RemoveGrant(ctx context.Context, accountID, grantID int64, by au
 type Redeem struct {
 	Code    authz.Family
 	GrantID int64
-	// Attempt names it, so that an attempt whose outcome was unknown finds itself.
-	Attempt [16]byte
 	// Rotating: the family's refresh tokens are good for one use each.
 	Rotating bool
 	// Session, when set, is where the code was given: its client will hear of the end.
@@ -167,13 +172,14 @@ type Redeem struct {
 }
 
 // Redeem lets exactly one caller win the code. Losing ends the family that the
-// code started, in the same transaction. When the outcome of the commit is
-// unknown, the row is read back: it names the attempt that made it.
+// code started, in the same transaction. When the outcome of the commit is unknown,
+// the attempt is made again: the row names the one that made it.
 func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Redemption, error) {
-	code, grantID, attempt := r.Code, r.GrantID, r.Attempt
+	code, grantID, attempt := r.Code, r.GrantID, newAttempt()
 	var result authz.Redemption
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := t.Exec(ctx, `INSERT INTO redemptions (code, attempt, expires_at) SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM grants WHERE id = $4) ON CONFLICT DO NOTHING`,
+	err := s.settle(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, `INSERT INTO redemptions (code, attempt, expires_at) SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM grants WHERE id = $4)
+			ON CONFLICT (code) DO UPDATE SET attempt = excluded.attempt WHERE redemptions.attempt = excluded.attempt`,
 			code[:], attempt[:], micros(now.Add(authz.RedemptionRetention)), grantID)
 		if err != nil {
 			return err
@@ -181,7 +187,7 @@ func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Rede
 		if rows == 1 {
 			result = authz.Redeemed
 			if r.Rotating {
-				if _, err := t.Exec(ctx, `INSERT INTO families (grant_id, family, step, stepped_at) VALUES ($1, $2, 0, $3)`, grantID, code[:], micros(now)); err != nil {
+				if err := t.beginFamily(ctx, grantID, code, now); err != nil {
 					return err
 				}
 			}
@@ -206,9 +212,6 @@ func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Rede
 		}
 		return t.event(ctx, audit.By{At: now}, audit.Event{Kind: audit.FamilyEnded, AccountID: accountID, ProfileID: profileID})
 	})
-	if errors.Is(err, sqldb.ErrOutcomeUnknown) {
-		return s.settle(ctx, code, attempt, err)
-	}
 	if err != nil {
 		return 0, err
 	}
@@ -231,13 +234,4 @@ func (t *tx) endFamily(ctx context.Context, grantID int64, family authz.Family, 
 		t.changed(GrantChanged, grantID)
 	}
 	return rows > 0, err
-}
-
-func (s *Store) settle(ctx context.Context, code authz.Family, attempt [16]byte, cause error) (authz.Redemption, error) {
-	var winner []byte
-	err := s.db.QueryRow(ctx, `SELECT attempt FROM redemptions WHERE code = $1`, code[:]).Scan(&winner)
-	if err != nil || string(winner) != string(attempt[:]) {
-		return 0, cause
-	}
-	return authz.Redeemed, nil
 }

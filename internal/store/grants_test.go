@@ -160,7 +160,7 @@ func TestRemoveGrant(t *testing.T) {
 		g := consented(t, w)
 		code := authz.Family{1}
 		for range 2 { // the second ends the family
-			if _, err := w.Store.Redeem(ctx, store.Redeem{Code: code, GrantID: g.ID, Attempt: [16]byte{1}}, by.At); err != nil {
+			if _, err := w.Store.Redeem(ctx, store.Redeem{Code: code, GrantID: g.ID}, by.At); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -172,7 +172,7 @@ func TestRemoveGrant(t *testing.T) {
 		if again := allow(t, w, g.AccountID, g.ProfileID); again.ID == g.ID {
 			t.Error("a new consent brought the old grant back, and with it its tokens")
 		}
-		if got, err := w.Store.Redeem(ctx, store.Redeem{Code: authz.Family{2}, GrantID: g.ID, Attempt: [16]byte{2}}, by.At); got != authz.GrantGone || err != nil {
+		if got, err := w.Store.Redeem(ctx, store.Redeem{Code: authz.Family{2}, GrantID: g.ID}, by.At); got != authz.GrantGone || err != nil {
 			t.Errorf("a code of the removed grant: %v, %v", got, err)
 		}
 		if n := w.Count(t, `events WHERE kind = $1`, string(audit.GrantRemoved)); n != 1 {
@@ -187,11 +187,11 @@ func TestRedeem(t *testing.T) {
 		g := consented(t, w)
 		code, other := authz.Family{1}, authz.Family{2}
 		for i, want := range []authz.Redemption{authz.Redeemed, authz.Replayed, authz.Replayed} {
-			if got, err := w.Store.Redeem(ctx, store.Redeem{Code: code, GrantID: g.ID, Attempt: [16]byte{byte(i)}}, now); got != want || err != nil {
+			if got, err := w.Store.Redeem(ctx, store.Redeem{Code: code, GrantID: g.ID}, now); got != want || err != nil {
 				t.Errorf("attempt %d: %v, %v; want %v", i, got, err, want)
 			}
 		}
-		if got, err := w.Store.Redeem(ctx, store.Redeem{Code: other, GrantID: g.ID, Attempt: [16]byte{9}}, now); got != authz.Redeemed || err != nil {
+		if got, err := w.Store.Redeem(ctx, store.Redeem{Code: other, GrantID: g.ID}, now); got != authz.Redeemed || err != nil {
 			t.Errorf("another code: %v, %v", got, err)
 		}
 		after, _, err := w.Store.GrantSnapshot(ctx, g.ID)
@@ -201,7 +201,7 @@ func TestRedeem(t *testing.T) {
 		if n := w.Count(t, `events WHERE kind = $1`, string(audit.FamilyEnded)); n != 1 {
 			t.Errorf("the family ended %d times in the log", n)
 		}
-		if got, err := w.Store.Redeem(ctx, store.Redeem{Code: authz.Family{3}, GrantID: 1, Attempt: [16]byte{}}, now); got != authz.GrantGone || err != nil {
+		if got, err := w.Store.Redeem(ctx, store.Redeem{Code: authz.Family{3}, GrantID: 1}, now); got != authz.GrantGone || err != nil {
 			t.Errorf("a code without a grant: %v, %v", got, err)
 		}
 		if n := w.Count(t, `redemptions`); n != 2 {
@@ -219,7 +219,7 @@ func TestRedeemRace(t *testing.T) {
 			results := make([]authz.Redemption, 16)
 			for _, err := range race(16, func(i int) (err error) {
 				from := []*storetest.World{w, other}[i%2]
-				results[i], err = from.Store.Redeem(t.Context(), store.Redeem{Code: code, GrantID: g.ID, Attempt: [16]byte{byte(i + 1)}}, storetest.Now())
+				results[i], err = from.Store.Redeem(t.Context(), store.Redeem{Code: code, GrantID: g.ID}, storetest.Now())
 				return err
 			}) {
 				if err != nil {

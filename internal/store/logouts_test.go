@@ -29,7 +29,7 @@ func beginSession(t *testing.T, w *storetest.World, accountID int64, after time.
 // redeemIn redeems a code that was given in a session.
 func redeemIn(t *testing.T, w *storetest.World, code byte, grantID int64, c store.SessionClient, now time.Time) {
 	t.Helper()
-	if _, err := w.Store.Redeem(t.Context(), store.Redeem{Code: [12]byte{code}, GrantID: grantID, Attempt: [16]byte{1}, Session: c}, now); err != nil {
+	if _, err := w.Store.Redeem(t.Context(), store.Redeem{Code: [12]byte{code}, GrantID: grantID, Session: c}, now); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -249,7 +249,7 @@ func TestRedeemRacesTheEnd(t *testing.T) {
 				}
 			})
 			wg.Go(func() {
-				got, err := w.Store.Redeem(ctx, store.Redeem{Code: [12]byte{i}, GrantID: g.ID, Attempt: [16]byte{1},
+				got, err := w.Store.Redeem(ctx, store.Redeem{Code: [12]byte{i}, GrantID: g.ID,
 					Session: store.SessionClient{SessionID: s.ID, ProfileID: p.ID, UserID: ann.ID}}, now)
 				if err != nil || got == 0 {
 					t.Error(err)

@@ -76,8 +76,8 @@ func furnish(t *testing.T, w *storetest.World, accountID, developerID int64, mar
 		w.Store.SaveWebSettings(ctx, developerID, p.ID, 1, []registry.AllowedOrigin{{Value: "https://o.example"}}, p.ReturnURLs, by),
 		w.Store.CreateSession(ctx, s),
 		w.Store.CreateRecovery(ctx, r, "", by.At),
-		errOf(w.Store.Redeem(ctx, store.Redeem{Code: code, GrantID: g.ID, Attempt: [16]byte{1}}, by.At)),
-		errOf(w.Store.Redeem(ctx, store.Redeem{Code: code, GrantID: g.ID, Attempt: [16]byte{2}}, by.At)),
+		errOf(w.Store.Redeem(ctx, store.Redeem{Code: code, GrantID: g.ID}, by.At)),
+		errOf(w.Store.Redeem(ctx, store.Redeem{Code: code, GrantID: g.ID}, by.At)),
 		w.Store.AddRefusals(ctx, []audit.Refusal{{ProfileID: p.ID, Count: 1, FirstAt: by.At, LastAt: by.At}}),
 	} {
 		if err != nil {

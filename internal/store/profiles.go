@@ -12,7 +12,7 @@ import (
 	"gatelodge/internal/sqldb"
 )
 
-const profileColumns = `id, developer_id, client_key, application_key, name, description, privacy_url, logo, created_at, updated_at, last_used_at, suspended_at, ` + settingsColumns + `, audience, dynamic, version`
+const profileColumns = `id, developer_id, client_key, application_key, name, description, privacy_url, logo, created_at, updated_at, last_used_at, suspended_at, ` + settingsColumns + `, audience, dynamic, region, version`
 
 // settingsColumns are in the order of settingsValues.
 const settingsColumns = `kind, id_token_alg, implicit, auth_method, jwks, jwks_uri, require_dpop, require_par, backchannel_logout_uri, token_format`
@@ -28,7 +28,7 @@ func scanProfile(row scanner, more ...any) (registry.SecurityProfile, error) {
 	n := &p.Settings
 	err := row.Scan(append([]any{&p.ID, &p.DeveloperID, &client, &application, &p.Name, &p.Description, &p.PrivacyURL, &logo,
 		&created, &updated, &used, &suspended, &n.Kind, &n.IDTokenAlg, &implicit, &n.Auth, &n.JWKS, &n.JWKSURI, &dpop, &par,
-		&n.BackChannelLogoutURI, &n.TokenFormat, &p.Audience, &dynamic, &p.Version}, more...)...)
+		&n.BackChannelLogoutURI, &n.TokenFormat, &p.Audience, &dynamic, &p.Region, &p.Version}, more...)...)
 	if err != nil {
 		return p, notFound(err)
 	}
@@ -111,7 +111,7 @@ func (t *tx) insertProfile(ctx context.Context, p registry.SecurityProfile, logo
 	}
 	values := append([]any{p.ID, p.DeveloperID, p.Client[:], p.Application[:], p.Name, p.Description, p.PrivacyURL, logoColumn(p.Logo),
 		micros(by.At), micros(by.At), 0, 0}, settingsValues(p.Settings)...)
-	values = append(values, p.Audience, flag(p.Dynamic), p.Version, searchText(p.Name, p.Description))
+	values = append(values, p.Audience, flag(p.Dynamic), p.Region, p.Version, searchText(p.Name, p.Description))
 	if _, err := t.Exec(ctx, `INSERT INTO profiles (`+profileColumns+`, search_text) VALUES (`+placeholders(len(values))+`)`, values...); err != nil {
 		return err
 	}

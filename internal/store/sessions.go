@@ -9,13 +9,13 @@ import (
 	"gatelodge/internal/sqldb"
 )
 
-const sessionColumns = `digest, account_id, created_at, authenticated_at, last_seen_at, expires_at, user_agent, address, id`
+const sessionColumns = `digest, account_id, created_at, authenticated_at, last_seen_at, expires_at, user_agent, address, id, home_session`
 
 func scanSession(row scanner) (account.Session, error) {
 	var s account.Session
 	var digest []byte
 	var created, authenticated, seen, expires int64
-	if err := row.Scan(&digest, &s.AccountID, &created, &authenticated, &seen, &expires, &s.UserAgent, &s.Address, &s.ID); err != nil {
+	if err := row.Scan(&digest, &s.AccountID, &created, &authenticated, &seen, &expires, &s.UserAgent, &s.Address, &s.ID, &s.HomeSession); err != nil {
 		return s, notFound(err)
 	}
 	s.CreatedAt, s.AuthenticatedAt = fromMicros(created), fromMicros(authenticated)
@@ -26,8 +26,8 @@ func scanSession(row scanner) (account.Session, error) {
 // CreateSession keeps a session.
 func (s *Store) CreateSession(ctx context.Context, n account.Session) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
-		if _, err := t.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			n.Digest[:], n.AccountID, micros(n.CreatedAt), micros(n.AuthenticatedAt), micros(n.LastSeenAt), micros(n.ExpiresAt), n.UserAgent, n.Address, n.ID); err != nil {
+		if _, err := t.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			n.Digest[:], n.AccountID, micros(n.CreatedAt), micros(n.AuthenticatedAt), micros(n.LastSeenAt), micros(n.ExpiresAt), n.UserAgent, n.Address, n.ID, n.HomeSession); err != nil {
 			return err
 		}
 		return t.expire(ctx, "sessions", "digest", "expires_at", micros(n.CreatedAt))
@@ -40,8 +40,8 @@ func (s *Store) CreateSession(ctx context.Context, n account.Session) error {
 func (s *Store) RenewSession(ctx context.Context, old [32]byte, n account.Session) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE sessions SET digest = $1, created_at = $2, authenticated_at = $3, last_seen_at = $4, expires_at = $5, user_agent = $6, address = $7,
-			id = CASE id WHEN 0 THEN $8 ELSE id END WHERE digest = $9 AND account_id = $10 AND expires_at > $2`,
-			n.Digest[:], micros(n.CreatedAt), micros(n.AuthenticatedAt), micros(n.LastSeenAt), micros(n.ExpiresAt), n.UserAgent, n.Address, n.ID, old[:], n.AccountID)
+			id = CASE id WHEN 0 THEN $8 ELSE id END, home_session = $11 WHERE digest = $9 AND account_id = $10 AND expires_at > $2`,
+			n.Digest[:], micros(n.CreatedAt), micros(n.AuthenticatedAt), micros(n.LastSeenAt), micros(n.ExpiresAt), n.UserAgent, n.Address, n.ID, old[:], n.AccountID, n.HomeSession)
 		if err := need(rows, err, ErrNotFound); err != nil {
 			return err
 		}

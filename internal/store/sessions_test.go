@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -79,72 +78,6 @@ func TestSessions(t *testing.T) {
 		}
 		if n := w.Count(t, `events WHERE kind = $1`, string(audit.SessionEnded)); n != 2 {
 			t.Errorf("%d ends in the log, want one for each that ended something", n)
-		}
-	})
-}
-
-// Inserts clean up behind those that have expired, a few at a time, and touch
-// nothing that has not.
-func TestInsertsDeleteWhatExpired(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, w *storetest.World) {
-		ctx, now := t.Context(), storetest.Now()
-		a := w.Account(t, "ann@example.com")
-		_, d := w.Developer(t, "dev@example.com")
-		p, _ := w.Profile(t, d.ID, "Reports")
-		g := allow(t, w, a.ID, p.ID)
-		rate := account.Rate{Burst: 1, Every: time.Minute}
-		for _, tc := range []struct {
-			table  string
-			insert func(i int, now time.Time) error
-			later  time.Duration // when what is inserted has expired
-		}{
-			{"sessions", func(i int, now time.Time) error {
-				_, s := account.NewSession(a.ID, "", "", now)
-				return w.Store.CreateSession(ctx, s)
-			}, 12 * time.Hour},
-			{"recoveries", func(i int, now time.Time) error {
-				_, r := account.NewRecovery(a.ID, now)
-				return w.Store.CreateRecovery(ctx, r, "", now)
-			}, 30 * time.Minute},
-			{"throttles", func(i int, now time.Time) error {
-				_, err := w.Store.Take(ctx, account.ThrottleKey("test", fmt.Sprint(i)), rate, now)
-				return err
-			}, time.Minute},
-			{"redemptions", func(i int, now time.Time) error {
-				_, err := w.Store.Redeem(ctx, store.Redeem{Code: [12]byte{byte(i)}, GrantID: g.ID, Attempt: [16]byte{1}}, now)
-				return err
-			}, 6 * time.Minute},
-			{"proofs", func(i int, now time.Time) error {
-				_, err := w.Store.UseProof(ctx, [32]byte{byte(i), byte(now.Day())}, now.Add(time.Minute), now)
-				return err
-			}, time.Minute},
-			{"pushed_requests", func(i int, now time.Time) error {
-				return w.Store.PushRequest(ctx, [32]byte{byte(i), byte(now.Minute())}, p.ID, []byte("sealed"), now)
-			}, 90 * time.Second},
-			{"events", func(i int, now time.Time) error {
-				return w.Store.SetProfileSuspended(ctx, p.ID, time.Time{}, audit.By{At: now})
-			}, 401 * 24 * time.Hour},
-		} {
-			for i := range 10 {
-				if err := tc.insert(i, now); err != nil {
-					t.Fatalf("%s: %v", tc.table, err)
-				}
-			}
-			before := w.Count(t, tc.table)
-			if before < 10 {
-				t.Errorf("%s: %d of 10 are left before they expired", tc.table, before)
-			}
-			for i := range 6 {
-				if err := tc.insert(10+i, now.Add(tc.later+time.Second)); err != nil {
-					t.Fatalf("%s: %v", tc.table, err)
-				}
-				if left, least := w.Count(t, tc.table), before-3*(i+1); left < least {
-					t.Errorf("%s: %d rows after %d inserts, want at least %d: too much work at once", tc.table, left, i+1, least)
-				}
-			}
-			if left := w.Count(t, tc.table); left != 6 {
-				t.Errorf("%s: %d rows are left, want the 6 last", tc.table, left)
-			}
 		}
 	})
 }

@@ -31,6 +31,8 @@ var (
 	ErrNotFound = errors.New("store: not found")
 	// ErrEmailTaken: another account has this address.
 	ErrEmailTaken = errors.New("store: e-mail address is taken")
+	// ErrHomeTaken: this home is another account's.
+	ErrHomeTaken = errors.New("store: home is taken")
 	// ErrStale: the row was changed since the caller read it.
 	ErrStale = errors.New("store: changed by somebody else meanwhile")
 	// ErrNameTaken: the name or identifier belongs to something else.
@@ -108,6 +110,10 @@ func (s *Store) write(ctx context.Context, fn func(ctx context.Context, t *tx) e
 	}
 	return err
 }
+
+// IsUnavailable reports whether err says no more than that the database cannot answer
+// now. What is asked again may succeed; whatever else went wrong will go wrong again.
+func IsUnavailable(err error) bool { return sqldb.IsUnavailable(err) }
 
 func micros(t time.Time) int64 {
 	if t.IsZero() {

@@ -152,3 +152,32 @@ func TestRefusalsOfAnyText(t *testing.T) {
 		}
 	})
 }
+
+// More than one statement takes, in commits of their own.
+func TestFlushUsageOfMany(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, w *storetest.World) {
+		g := consented(t, w)
+		w.Exec(t, `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)
+			INSERT INTO accounts (id, email, email_key, email_confirmed_at, name, postal_code, password_hash, created_at, updated_at, disabled_at, version)
+			SELECT i, 'u' || i, 'u' || i, 0, '', '', '', 0, 0, 0, 1 FROM n`)
+		w.Exec(t, `INSERT INTO grants (id, account_id, profile_id, scopes, asked, created_at, updated_at, last_used_at)
+			SELECT a.id, a.id, $1, $2, $2, 0, 0, 0 FROM accounts AS a WHERE a.id <= 600`, g.ProfileID, []byte{1})
+		used := store.Usage{Grants: map[int64]time.Time{}}
+		for id := range int64(550) {
+			used.Grants[id+1] = time.UnixMicro(1000 + id)
+		}
+		w.Faults.Reset()
+		if err := w.Store.FlushUsage(t.Context(), used); err != nil {
+			t.Fatal(err)
+		}
+		if c := w.Faults.Counts(); c.Commits != 3 || c.Execs != 3 {
+			t.Errorf("%+v for 550 grants, want 3 statements and commits", c)
+		}
+		if n := w.Count(t, `grants WHERE id <= 550 AND last_used_at = id + 999`); n != 550 {
+			t.Errorf("%d of 550 were written", n)
+		}
+		if n := w.Count(t, `grants WHERE id > 550 AND last_used_at <> 0`); n != 0 {
+			t.Errorf("%d others were written", n)
+		}
+	})
+}

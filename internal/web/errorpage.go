@@ -74,7 +74,11 @@ func (k *Kit) writeErrorPage(w http.ResponseWriter, r *http.Request, err error) 
 			Turn:   YourTurn, Next: "Go back and send it again.",
 		})
 	}
-	return k.writeFailure(w, r)
+	if k.passing(err) {
+		w.Header().Set("Retry-After", retryAfter)
+		return k.writeFailure(w, r, http.StatusServiceUnavailable, "We cannot answer at the moment")
+	}
+	return k.writeFailure(w, r, http.StatusInternalServerError, "Internal Server error")
 }
 
 func (k *Kit) writePage(w http.ResponseWriter, r *http.Request, e *Error) error {
@@ -90,22 +94,24 @@ func (k *Kit) writePage(w http.ResponseWriter, r *http.Request, e *Error) error 
 	})
 }
 
-// writeFailure is the 500 page. It asks nothing of anyone but the request
+// writeFailure is the page of 500 and 503. It asks nothing of anyone but the request
 // itself: database, session and surfaces may all be down.
-func (k *Kit) writeFailure(w http.ResponseWriter, r *http.Request) error {
+func (k *Kit) writeFailure(w http.ResponseWriter, r *http.Request, status int, title string) error {
 	data := struct {
 		RequestID string
+		Title     string
+		Passing   bool // it will go away by itself
 		Posted    *posted
 		Retry     string
-	}{RequestID: RequestID(r.Context())}
+	}{RequestID: RequestID(r.Context()), Title: title, Passing: status == http.StatusServiceUnavailable}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		data.Retry = localURL(r.URL)
 	case http.MethodPost:
 		data.Posted = k.rebuild(r)
 	}
-	return k.errors.Render(w, r, http.StatusInternalServerError, "failure", Page{
-		Title: "Internal Server error", Narrow: true, Data: data,
+	return k.errors.Render(w, r, status, "failure", Page{
+		Title: title, Narrow: true, Data: data,
 	})
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"html"
 	"mime/multipart"
 	"net/http"
@@ -101,6 +102,38 @@ func TestFailureGivesBackWhatWasTyped(t *testing.T) {
 	}
 	if diff := cmp.Diff(wantLabels, got); diff != "" {
 		t.Errorf("labels in their order (-want +got):\n%s", diff)
+	}
+}
+
+// TestUnavailable: what will be over soon is 503 and says when to come back; what was
+// typed is there all the same. Anything else stays 500.
+func TestUnavailable(t *testing.T) {
+	passing, broken := errors.New("starting up"), errors.New("no such table")
+	k := testKit(t, Options{Unavailable: func(err error) bool { return errors.Is(err, passing) }})
+	answer := func(err error) Handler {
+		return func(http.ResponseWriter, *http.Request) error { return fmt.Errorf("save: %w", err) }
+	}
+	for _, tc := range []struct {
+		err    error
+		page   string
+		json   string
+		status int
+		after  string
+	}{
+		{passing, "We cannot answer at the moment!", `"error":"temporarily_unavailable","error_description":"The service is temporarily unavailable"`, 503, "1"},
+		{broken, "Internal Server error!", `"error":"server_error"`, 500, ""},
+	} {
+		for name, w := range map[string]*httptest.ResponseRecorder{
+			tc.page: serve(k.Browser(answer(tc.err)), post("/console", url.Values{"name": {"kept words"}})),
+			tc.json: serve(k.API(answer(tc.err)), httptest.NewRequest("GET", "/facts", nil)),
+		} {
+			if w.Code != tc.status || w.Header().Get("Retry-After") != tc.after || !strings.Contains(w.Body.String(), name) {
+				t.Errorf("%v: %d, Retry-After %q, want %d and %q, with %q:\n%s", tc.err, w.Code, w.Header().Get("Retry-After"), tc.status, tc.after, name, w.Body)
+			}
+			if name == tc.page && !strings.Contains(w.Body.String(), "kept words") {
+				t.Errorf("%v: what was typed is lost", tc.err)
+			}
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 )
 
 // Handler answers a request or returns why it could not. It never does both:
@@ -21,6 +22,7 @@ type Option func(*route)
 type route struct {
 	maxBody   int64
 	anyOrigin bool
+	meter     atomic.Pointer[meter] // of its last request
 }
 
 // MaxBody lets a route take bodies of up to n bytes instead of FormBody.
@@ -31,10 +33,10 @@ func MaxBody(n int64) Option { return func(rt *route) { rt.maxBody = n } }
 // Its handler must do nothing in the name of whoever is signed in.
 func AnyOrigin() Option { return func(rt *route) { rt.anyOrigin = true } }
 
-func newRoute(opts []Option) route {
-	rt := route{maxBody: FormBody}
+func newRoute(opts []Option) *route {
+	rt := &route{maxBody: FormBody}
 	for _, o := range opts {
-		o(&rt)
+		o(rt)
 	}
 	return rt
 }
@@ -66,7 +68,7 @@ func (k *Kit) Browser(h Handler, opts ...Option) http.Handler {
 				err = errors.Join(err, perr)
 			}
 		}
-		k.record(r, res, req, err)
+		k.record(rt, r, res, req, err)
 	})
 }
 
@@ -80,11 +82,11 @@ func (k *Kit) API(h Handler, opts ...Option) http.Handler {
 		r.Body = http.MaxBytesReader(res, r.Body, rt.maxBody)
 		err := guard(h, res, r)
 		if err != nil && res.status == 0 {
-			if werr := writeAPIError(res, r, err); werr != nil {
+			if werr := k.writeAPIError(res, r, err); werr != nil {
 				err = errors.Join(err, werr)
 			}
 		}
-		k.record(r, res, req, err)
+		k.record(rt, r, res, req, err)
 	})
 }
 
@@ -109,7 +111,7 @@ func drain(body io.Reader) {
 	io.CopyN(io.Discard, body, 32<<20)
 }
 
-func writeAPIError(w http.ResponseWriter, r *http.Request, err error) error {
+func (k *Kit) writeAPIError(w http.ResponseWriter, r *http.Request, err error) error {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		w.WriteHeader(statusClientGone)
 		return nil
@@ -120,20 +122,27 @@ func writeAPIError(w http.ResponseWriter, r *http.Request, err error) error {
 		RequestID   string `json:"request_id"`
 	}{"server_error", "", RequestID(r.Context())}
 	status := http.StatusInternalServerError
+	clearAnswer(w.Header())
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		status = http.StatusRequestEntityTooLarge
 		answer.Error, answer.Description = "invalid_request", "The request body is too large"
+	} else if k.passing(err) {
+		status = http.StatusServiceUnavailable
+		answer.Error, answer.Description = "temporarily_unavailable", "The service is temporarily unavailable"
+		w.Header().Set("Retry-After", retryAfter)
 	}
 	b, err := json.Marshal(answer)
 	if err != nil {
 		return err
 	}
-	clearAnswer(w.Header())
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.WriteHeader(status)
 	_, err = w.Write(b)
 	return err
 }
+
+// retryAfter is how many seconds to wait before the same is asked again.
+const retryAfter = "1"
 
 // statusClientGone is what the log says of a request whose sender hung up.
 const statusClientGone = 499

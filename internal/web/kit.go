@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Body sizes. A form that carries a picture may bring it twice — the copy kept
@@ -35,11 +37,27 @@ type Options struct {
 	// Account tells who is signed in, for the pages that web serves itself.
 	// It may be nil, and its result may be nil.
 	Account func(*http.Request) *AccountBadge
+	// Regions are all regions of the service; empty where there is only this one.
+	Regions []Region
+	// Unavailable, when set, tells the errors that say no more than "not now", such as
+	// those of a database that is just being replaced: they are answered with 503 and
+	// Retry-After. All that it does not know are faults of the program, and 500.
+	Unavailable func(error) bool
 	// Frame, when set, holds templates (*.html) that take the place of pieces of the
 	// layout: "styles", "mark", "bar" and "foot". Products have their own.
 	Frame fs.FS
 	// Assets, when set, are served beside the kit's; one of the same name takes its place.
 	Assets fs.FS
+	// Metrics, when set, is where requests are counted.
+	Metrics prometheus.Registerer
+}
+
+// Region is one of several places of the service, each with addresses of its own.
+type Region struct {
+	Title, Issuer string
+	// Countries are those at home there, in words.
+	Countries []string
+	Here      bool
 }
 
 // Kit holds what all pages share: layout, components, assets, headers, log.
@@ -47,9 +65,12 @@ type Kit struct {
 	product string
 	contact string
 	issuer  string
+	regions []Region
 	log     *slog.Logger
+	meters  *meters
 	now     func() time.Time
 	account func(*http.Request) *AccountBadge
+	passing func(error) bool
 
 	secure  bool
 	headers http.Header
@@ -66,9 +87,12 @@ func New(o Options) (*Kit, error) {
 		product: cmp.Or(o.ProductName, "Gatelodge"),
 		contact: o.Contact,
 		issuer:  cmp.Or(o.Issuer, "http://localhost:8080"),
+		regions: o.Regions,
 		log:     o.Logger,
+		meters:  newMeters(o.Metrics),
 		now:     o.Now,
 		account: o.Account,
+		passing: o.Unavailable,
 		labels:  make(map[string]labelSet),
 		secure:  o.Secure,
 		headers: pageHeaders(o.Secure),
@@ -79,6 +103,9 @@ func New(o Options) (*Kit, error) {
 	}
 	if k.now == nil {
 		k.now = time.Now
+	}
+	if k.passing == nil {
+		k.passing = func(error) bool { return false }
 	}
 	var err error
 	if k.assets, err = loadAssets(o.Assets); err != nil {

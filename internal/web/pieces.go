@@ -27,7 +27,7 @@ type Pager struct {
 // Secret is a value that is hidden until somebody asks for it. The form posts
 // to Action; a request with "Accept: application/json" gets {"secret": …}, or
 // 401 {"reauthenticate": true} when a password is needed, which is then posted
-// as "password". Without JavaScript the same post answers with the page, where
+// as "password"; "continue" beside it names the page where it is confirmed without one. Without JavaScript the same post answers with the page, where
 // Value or Reauthenticate is set.
 type Secret struct {
 	ID, Label, Action string
@@ -50,6 +50,8 @@ type Consent struct {
 	SwitchURL     string // "Use another account"
 	// Unvouched says that the application registered itself, and where it leads.
 	Unvouched bool
+	// SameService says that it is another region of this very service.
+	SameService bool
 	// Preview draws it without anything that can be pressed, bound to the
 	// fields "name", "privacy_url" and "logo" of the form beside it.
 	Preview bool

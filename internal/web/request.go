@@ -1,9 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -19,6 +21,7 @@ type request struct {
 
 	mu    sync.Mutex
 	attrs []slog.Attr
+	route string // where the pattern says too little
 }
 
 type requestKey struct{}
@@ -41,6 +44,18 @@ func LogAttr(ctx context.Context, attrs ...slog.Attr) {
 	req.mu.Lock()
 	defer req.mu.Unlock()
 	req.attrs = append(req.attrs, attrs...)
+}
+
+// SetRoute names the route of a request whose pattern stands for several. The name
+// is one of a few constants: it is counted by, and nothing of the address.
+func SetRoute(ctx context.Context, name string) {
+	req, ok := ctx.Value(requestKey{}).(*request)
+	if !ok {
+		return
+	}
+	req.mu.Lock()
+	defer req.mu.Unlock()
+	req.route = name
 }
 
 // newRequestID returns a random UUID (RFC 9562 section 5.4), the shape of
@@ -66,9 +81,9 @@ func (k *Kit) begin(w http.ResponseWriter, r *http.Request) (*response, *http.Re
 	return &response{ResponseWriter: w}, r.WithContext(context.WithValue(r.Context(), requestKey{}, req)), req
 }
 
-// record writes the request's one line. The route is the matched pattern: the
+// record counts the request and writes its one line. The route is the matched pattern: the
 // raw URL may hold codes, states and names of people.
-func (k *Kit) record(r *http.Request, w *response, req *request, err error) {
+func (k *Kit) record(rt *route, r *http.Request, w *response, req *request, err error) {
 	status := w.status
 	if status == 0 {
 		status = http.StatusOK
@@ -77,17 +92,20 @@ func (k *Kit) record(r *http.Request, w *response, req *request, err error) {
 	if !ok {
 		route = r.Pattern
 	}
+	took := k.now().Sub(req.started)
+	req.mu.Lock()
+	route, more := cmp.Or(req.route, route), req.attrs
+	req.mu.Unlock()
+	k.meters.meter(&rt.meter, route).count(r.Method, status, took)
 	attrs := []slog.Attr{
 		slog.String("method", knownMethod(r.Method)),
 		slog.String("route", route),
 		slog.Int("status", status),
-		slog.Duration("duration", k.now().Sub(req.started)),
+		slog.Duration("duration", took),
 		slog.Int64("bytes", w.bytes),
 		slog.String("request_id", req.id),
 	}
-	req.mu.Lock()
-	attrs = append(attrs, req.attrs...)
-	req.mu.Unlock()
+	attrs = append(attrs, more...)
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
@@ -128,6 +146,16 @@ func (w *response) Write(b []byte) (int, error) {
 	}
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom lets the kernel copy files, which http.ServeContent sends.
+func (w *response) ReadFrom(from io.Reader) (int64, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := io.Copy(w.ResponseWriter, from)
+	w.bytes += n
 	return n, err
 }
 

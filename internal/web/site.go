@@ -17,6 +17,18 @@ var helpTitles = map[string]string{
 	"javascript":     "Login button and JavaScript",
 	"kinds":          "Kinds of application",
 	"contact":        "Contact us",
+	regionsPage:      "Regions",
+}
+
+// regionsPage is there only where there are regions.
+const regionsPage = "regions"
+
+func (k *Kit) helpPages() []string {
+	if len(k.regions) == 0 {
+		return helpPages
+	}
+	last := len(helpPages) - 1 // Contact us
+	return append(slices.Clone(helpPages[:last]), regionsPage, helpPages[last])
 }
 
 // Site serves what belongs to no surface: the home page, help, assets, and the
@@ -26,7 +38,7 @@ func (k *Kit) Site() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pages.Need(append([]string{"home", "help"}, helpPages...)...); err != nil {
+	if err := pages.Need(append([]string{"home", "help", regionsPage}, helpPages...)...); err != nil {
 		return nil, err
 	}
 	show := func(name, title, active string) Handler {
@@ -34,7 +46,7 @@ func (k *Kit) Site() (http.Handler, error) {
 			return pages.Render(w, r, http.StatusOK, name, Page{
 				Title: title, Active: active, Account: k.signedIn(r),
 				Data: sitePage{
-					Issuer: k.issuer, Contact: contactLink(k.contact), Pages: helpIndex(name),
+					Issuer: k.issuer, Contact: contactLink(k.contact), Pages: k.helpIndex(name), Regions: k.regions,
 					Examples: newExamples(k.issuer), Consent: sampleConsent(),
 				},
 			})
@@ -45,7 +57,7 @@ func (k *Kit) Site() (http.Handler, error) {
 	mux.Handle("GET /help", k.Browser(show("help", "Help", "help")))
 	mux.Handle("GET /help/{page}", k.Browser(func(w http.ResponseWriter, r *http.Request) error {
 		name := r.PathValue("page")
-		if !slices.Contains(helpPages, name) {
+		if !slices.Contains(k.helpPages(), name) {
 			return NotFound("There is no help page at this address.", Link{"Help", "/help"})
 		}
 		return show(name, helpTitles[name], "help")(w, r)
@@ -62,12 +74,13 @@ type sitePage struct {
 	Contact  Link // empty when the operator named none
 	Pages    []Tab
 	Examples examples
+	Regions  []Region
 	Consent  Consent
 }
 
-func helpIndex(current string) []Tab {
+func (k *Kit) helpIndex(current string) []Tab {
 	tabs := []Tab{{Text: "Overview", URL: "/help", Current: current == "help"}}
-	for _, name := range helpPages {
+	for _, name := range k.helpPages() {
 		tabs = append(tabs, Tab{Text: helpTitles[name], URL: "/help/" + name, Current: current == name})
 	}
 	return tabs

@@ -6,9 +6,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"gatelodge/guard"
 	"gatelodge/internal/web"
@@ -24,6 +26,8 @@ type refusal struct {
 	missing []half
 	// challenge is the value of WWW-Authenticate, "" for none.
 	challenge string
+	// retryAfter is when to try again, 0 where that is said already or does not help.
+	retryAfter time.Duration
 }
 
 // half is a part of the rights of a call.
@@ -66,6 +70,8 @@ func lacking(words string, missing ...half) *refusal {
 func fromGuard(e *guard.Error) *refusal {
 	refused := &refusal{status: e.Status, code: e.Code, words: e.Description, challenge: e.Challenge()}
 	switch {
+	case e.RetryAfter > 0:
+		refused.challenge, refused.retryAfter = "", e.RetryAfter
 	case e.Code == "":
 		// RFC 6750 section 3.1: the challenge of a request without a token has no code.
 		refused.code, refused.words = "invalid_token", "The request has no access token: send it as Authorization: Bearer."
@@ -78,7 +84,7 @@ func fromGuard(e *guard.Error) *refusal {
 
 // unavailable: the token could not be checked.
 func unavailable() *refusal {
-	return &refusal{status: http.StatusServiceUnavailable, code: "temporarily_unavailable", words: "The access token cannot be checked at the moment: try again."}
+	return &refusal{status: http.StatusServiceUnavailable, code: "temporarily_unavailable", words: "The access token cannot be checked at the moment: try again.", retryAfter: time.Second}
 }
 
 func (e *refusal) write(w http.ResponseWriter, r *http.Request) error {
@@ -87,8 +93,8 @@ func (e *refusal) write(w http.ResponseWriter, r *http.Request) error {
 	if e.challenge != "" {
 		h.Set("WWW-Authenticate", e.challenge)
 	}
-	if e.status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "1")
+	if e.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.retryAfter.Seconds()))))
 	}
 	h.Set("Cache-Control", "no-store")
 	body, err := encode(struct {

@@ -182,38 +182,14 @@ type typeItem struct {
 
 // types are the report types of a channel (section 9.4).
 func (a *API) types(c *call) (any, int, error) {
-	channel, err := a.channel(c)
+	p, err := a.place(c, 0)
 	if err != nil {
 		return nil, 0, err
 	}
-	all, total, err := a.Store.Types(c.Context(), channel.ID, c.Page)
+	all, total, err := a.Store.Types(c.Context(), p.Channel, c.Page)
 	return each(all, func(rt store.ReportType) typeItem {
 		return typeItem{stableID(typePrefix, rt.ID), rt.Name, rt.Cadence}
 	}), total, err
-}
-
-// channel finds the one that a path names; one of financial statements goes by its
-// identifier too (section 10).
-func (a *API) channel(c *call) (store.Channel, error) {
-	account, err := a.account(c)
-	if err != nil {
-		return store.Channel{}, err
-	}
-	group, err := knownGroup(c)
-	if err != nil {
-		return store.Channel{}, err
-	}
-	name := c.PathValue("channel")
-	if id, ok := parseID(channelPrefix, name); ok {
-		channel, err := a.Store.Channel(c.Context(), account.ID, group, id)
-		if !errors.Is(err, store.ErrNotFound) {
-			return channel, err
-		}
-	}
-	if group != store.GroupStatements || !store.CleanFolder(name) {
-		return store.Channel{}, store.ErrNotFound
-	}
-	return a.Store.ChannelByFolder(c.Context(), account.ID, group, name)
 }
 
 // What a period has.
@@ -240,19 +216,16 @@ type reportItem struct {
 
 // reports are the periods of a report type (section 9.5).
 func (a *API) reports(c *call) (any, int, error) {
-	channel, err := a.channel(c)
+	id, _ := parseID(typePrefix, c.PathValue("type")) // 0 is nobody's
+	place, err := a.place(c, id)
 	if err != nil {
 		return nil, 0, err
 	}
-	id, ok := parseID(typePrefix, c.PathValue("type"))
-	if !ok {
+	rt := place.Type
+	if rt.ID == 0 {
 		return nil, 0, store.ErrNotFound
 	}
-	rt, err := a.Store.Type(c.Context(), channel.ID, id)
-	if err != nil {
-		return nil, 0, err
-	}
-	all, total, err := a.Store.Reports(c.Context(), rt.ID, c.modifiedSince, c.Page)
+	all, total, err := a.Store.Reports(c.Context(), rt, c.modifiedSince, c.Page)
 	// Within a minute the same addresses are given out, so that a page that has not
 	// changed is the same page. They live for four to five minutes.
 	signedAt := c.now.Truncate(time.Minute)

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -36,6 +37,9 @@ const (
 	audience  = slateURL + "/apis"
 	scope     = "slate:reporting"
 )
+
+// proxy is where the tests call from.
+var proxy = netip.MustParsePrefix("198.51.100.7/32")
 
 // world is a Gatelodge and a Slate that knows it by HTTP only. Every answer of the API
 // is held to the document.
@@ -85,7 +89,7 @@ func newWorld(t testing.TB, o options) *world {
 	s, err := slate.New(t.Context(), slate.Config{
 		Database: o.db, Folder: filepath.Join(t.TempDir(), "reports"), Archives: filepath.Join(t.TempDir(), "archives"),
 		Gatelodge: w.Issuer, ClientID: w.api.ID, ClientSecret: w.api.Secret, Audience: audience, Scope: scope, URL: slateURL,
-		Rate: o.rate, Logger: slog.New(slog.NewJSONHandler(w.log, nil)), Client: &http.Client{Transport: toGatelodge{w}}, Now: w.now,
+		Rate: o.rate, TrustedProxies: []netip.Prefix{proxy}, Logger: slog.New(slog.NewJSONHandler(w.log, nil)), Client: &http.Client{Transport: toGatelodge{w}}, Now: w.now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -433,7 +433,7 @@ func TestBackChannelLogout(t *testing.T) {
 	if got := send(url.Values{"logout_token": {good(), good()}}); got.Status != http.StatusBadRequest {
 		t.Errorf("two tokens: %v", got)
 	}
-	if got := send(url.Values{"logout_token": {strings.Repeat("a", 20_000)}}); got.Status != http.StatusBadRequest && got.Status != http.StatusRequestEntityTooLarge {
+	if got := send(url.Values{"logout_token": {strings.Repeat("a", 20_000)}}); got.Status != http.StatusRequestEntityTooLarge || got.Text("error") == "" {
 		t.Errorf("a long one: %v", got)
 	}
 	if got := send(url.Values{"logout_token": {good("sub", "amzn1.account.SOMEBODYELSE")}}); got.Status != http.StatusOK {
@@ -453,6 +453,10 @@ func TestBackChannelLogout(t *testing.T) {
 	if got := send(url.Values{"logout_token": {token}}); got.Status != http.StatusBadRequest {
 		t.Errorf("for the second time: %v", got)
 	}
+	w.open(client) // another process on the database, or this one after a restart
+	if got := send(url.Values{"logout_token": {token}}); got.Status != http.StatusBadRequest {
+		t.Errorf("for the third time, elsewhere: %v", got)
+	}
 	known = false
 	w.open(client)
 	if got := send(url.Values{"logout_token": {good()}}); got.Status != http.StatusBadRequest {
@@ -466,6 +470,16 @@ func TestBackChannelLogout(t *testing.T) {
 	if !signedIn() {
 		t.Error("signed out by one of the last")
 	}
+	for range 200 {
+		got := send(url.Values{"logout_token": {"x"}})
+		if got.Status == http.StatusTooManyRequests {
+			if got.Header.Get("Retry-After") != "1" {
+				t.Errorf("%v", got.Header)
+			}
+			return
+		}
+	}
+	t.Error("200 bad tokens, and no end of it")
 }
 
 // TestSignedOutAtGatelodge: Gatelodge's own logout token ends the session here, and

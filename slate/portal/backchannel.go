@@ -5,8 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
 	"time"
+
+	"gatelodge/internal/limit"
+	"gatelodge/slate/store"
 )
 
 const (
@@ -16,11 +21,12 @@ const (
 	// may differ.
 	logoutLives = 5 * time.Minute
 	logoutSkew  = time.Minute
-	// maxLogouts bounds how many are remembered.
-	maxLogouts = 10_000
-
 	logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 )
+
+// logoutRate is how often one address may send logout tokens: each costs a signature to
+// verify, and one with a made-up key a reading of Gatelodge's keys.
+var logoutRate = limit.Rate{Burst: 120, Every: 100 * time.Millisecond}
 
 // logoutToken is what says that a session at Gatelodge, or all of somebody, ended.
 type logoutToken struct {
@@ -37,7 +43,15 @@ type logoutToken struct {
 func (p *Portal) backChannelLogout(w http.ResponseWriter, r *http.Request) error {
 	now := p.options.Now()
 	w.Header().Set("Cache-Control", "no-store") // section 2.8
+	if wait, ok := p.logouts.Allow(p.options.Address(r), now); !ok {
+		// Gatelodge tries again.
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		return logoutRefused(w, http.StatusTooManyRequests, "Too many logout tokens come from this address.")
+	}
 	if err := r.ParseForm(); err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return logoutRefused(w, http.StatusRequestEntityTooLarge, "The request is too large.")
+		}
 		return logoutRefused(w, http.StatusBadRequest, "The request is not a form.")
 	}
 	values := r.PostForm["logout_token"]
@@ -55,11 +69,14 @@ func (p *Portal) backChannelLogout(w http.ResponseWriter, r *http.Request) error
 		}
 		return logoutRefused(w, http.StatusBadRequest, "The logout token is not good.")
 	}
-	if err := p.options.Store.EndSessionsOf(r.Context(), token.Subject, token.Session); err != nil {
+	// Noted together with its effect: a token that had none may be sent again.
+	err = p.options.Store.FollowLogout(r.Context(), token.ID, token.Subject, token.Session, now, now.Add(logoutLives+logoutSkew))
+	if errors.Is(err, store.ErrTaken) {
+		return logoutRefused(w, http.StatusBadRequest, "The logout token came before.")
+	}
+	if err != nil {
 		return err
 	}
-	// Noted when it has been followed: one that was not may be sent again.
-	p.noteLogout(token.ID, now)
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
@@ -85,31 +102,8 @@ func (p *Portal) verifyLogout(ctx context.Context, g *gatelodge, raw string, now
 		return t, errors.New("portal: a logout token has no nonce")
 	case t.ID == "":
 		return t, errors.New("portal: a logout token without an id")
-	case p.followed(t.ID, now):
-		return t, errors.New("portal: a logout token for the second time")
 	}
 	return t, nil
-}
-
-// followed reports whether a logout token has had its effect here.
-func (p *Portal) followed(id string, now time.Time) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	until, ok := p.logouts[id]
-	return ok && now.Before(until)
-}
-
-func (p *Portal) noteLogout(id string, now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for old, until := range p.logouts {
-		// When there is no room, one for which there is no need or one at random goes: a
-		// token that is sent again ends no more than its own sessions.
-		if !now.Before(until) || len(p.logouts) >= maxLogouts {
-			delete(p.logouts, old)
-		}
-	}
-	p.logouts[id] = now.Add(logoutLives + logoutSkew)
 }
 
 // logoutRefused answers as section 2.8 says.

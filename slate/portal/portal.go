@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
 
+	"gatelodge/internal/limit"
 	"gatelodge/internal/web"
 	"gatelodge/slate/reports"
 	"gatelodge/slate/store"
@@ -36,6 +38,8 @@ type Options struct {
 	PostLogoutURL string
 	// Contact is where Contact us leads: a mail address or an http(s) URL; "" for none.
 	Contact string
+	// Address tells where a request comes from; where its connection does when nil.
+	Address func(*http.Request) netip.Addr
 	// HTTPClient asks Gatelodge; nil for one with a time limit.
 	HTTPClient *http.Client
 	Logger     *slog.Logger
@@ -62,9 +66,11 @@ type Portal struct {
 	origin  string // Gatelodge's, for what its pages may be led to
 	secure  bool
 
-	mu      sync.Mutex // guards the rest
-	known   *gatelodge
-	logouts map[string]time.Time // ids of logout tokens that were followed, and until when they are good
+	// logouts bounds how often an address may send logout tokens.
+	logouts *limit.Limiter
+
+	mu    sync.Mutex // guards the rest
+	known *gatelodge
 }
 
 // New makes a portal. It asks nothing of Gatelodge yet.
@@ -76,6 +82,9 @@ func New(o Options) (*Portal, error) {
 	if o.HTTPClient == nil {
 		o.HTTPClient = &http.Client{Timeout: askLimit}
 	}
+	if o.Address == nil {
+		o.Address = func(r *http.Request) netip.Addr { return limit.ClientAddress(r.RemoteAddr, nil, nil) }
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -84,7 +93,7 @@ func New(o Options) (*Portal, error) {
 	}
 	p := &Portal{
 		options: o, origin: issuer.Scheme + "://" + issuer.Host, secure: strings.HasPrefix(o.URL, "https://"),
-		logouts: map[string]time.Time{},
+		logouts: limit.New(logoutRate),
 	}
 	folders := map[string]fs.FS{}
 	for _, name := range []string{"pages", "frame", "assets"} {

@@ -232,7 +232,7 @@ func (w *world) lastReport(account int64) (store.Report, error) {
 	if err != nil {
 		return store.Report{}, err
 	}
-	all, _, err := w.store.Periods(w.t.Context(), types[0].ID, store.Page{Limit: 1})
+	all, _, err := w.store.Periods(w.t.Context(), types[0], store.Page{Limit: 1})
 	if err != nil {
 		return store.Report{}, err
 	}

@@ -207,7 +207,7 @@ func (p *Portal) periods(w http.ResponseWriter, r *http.Request, v visit) error 
 	}
 	at := page(r, periodsPerPage)
 	data := periodsPage{place: l}
-	if data.Reports, data.Total, err = p.options.Store.Periods(r.Context(), l.Type.ID, at); err != nil {
+	if data.Reports, data.Total, err = p.options.Store.Periods(r.Context(), l.Type, at); err != nil {
 		return err
 	}
 	data.Pager = pager(l.TypePath(), at, len(data.Reports), data.Total)

@@ -5,9 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"hash"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -30,11 +30,17 @@ func (l *Library) DownloadURL(r store.Report, now time.Time) string {
 		return ""
 	}
 	expires := strconv.FormatInt(now.Add(DownloadLives).Unix(), 10)
-	return l.URL + DownloadPath + r.File + "?" + url.Values{"expires": {expires}, "signature": {l.sign(r.File, expires)}}.Encode()
+	// Neither digits nor base64url need to be encoded.
+	return l.URL + DownloadPath + r.File + "?expires=" + expires + "&signature=" + l.sign(r.File, expires)
 }
 
 func (l *Library) sign(file, expires string) string {
-	mac := hmac.New(sha256.New, l.Key)
+	mac, ok := l.signers.Get().(hash.Hash)
+	if !ok {
+		mac = hmac.New(sha256.New, l.Key)
+	}
+	defer l.signers.Put(mac)
+	mac.Reset()
 	mac.Write([]byte(file + "\n" + expires))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }

@@ -37,6 +37,7 @@ type Options struct {
 type Library struct {
 	Options
 	scanning sync.Mutex
+	signers  sync.Pool // of hash.Hash with the key: a page signs many addresses
 
 	mu       sync.Mutex
 	replaced map[string]time.Time // archives that nobody refers to any more

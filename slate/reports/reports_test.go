@@ -172,7 +172,7 @@ func (w *world) only() store.Report {
 	if err != nil || len(types) != 1 {
 		w.t.Fatalf("%v, %v", types, err)
 	}
-	all, _, err := w.Store.Reports(ctx, types[0].ID, time.Time{}, store.Page{Limit: 5})
+	all, _, err := w.Store.Reports(ctx, types[0], time.Time{}, store.Page{Limit: 5})
 	if err != nil || len(all) != 1 {
 		w.t.Fatalf("%v, %v", all, err)
 	}

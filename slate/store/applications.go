@@ -92,17 +92,59 @@ type Access struct {
 	Reporting   bool
 }
 
+const (
+	accessColumns = membershipColumns + `, COALESCE(x.id, 0), COALESCE(x.reporting, 0)`
+	accessTables  = ` FROM people AS p JOIN members AS m ON m.person_id = p.id JOIN accounts AS a ON a.id = m.account_id
+		LEFT JOIN applications AS x ON x.account_id = a.id AND x.client_id = $2 `
+)
+
+// scan reads what accessColumns name; more is what follows them.
+func (a *Access) scan(r scanner, more ...any) error {
+	var manage, reports, reporting int64
+	err := r.Scan(append([]any{&a.ID, &a.Name, &a.StatementID, &manage, &reports, &a.Application, &reporting}, more...)...)
+	a.Manage, a.Reports, a.Reporting = manage != 0, reports != 0, reporting != 0
+	return notFound(err)
+}
+
 // Access lists the accounts of which the subject is a member, each with what the
 // client may do there.
 func (s *Store) Access(ctx context.Context, subject, clientID string) ([]Access, error) {
-	return collect(ctx, outside{s.db}, func(r scanner) (Access, error) {
-		var a Access
-		var manage, reports, reporting int64
-		err := r.Scan(&a.ID, &a.Name, &a.StatementID, &manage, &reports, &a.Application, &reporting)
-		a.Manage, a.Reports, a.Reporting = manage != 0, reports != 0, reporting != 0
+	return collect(ctx, outside{s.db}, func(r scanner) (a Access, err error) {
+		err = a.scan(r)
 		return a, err
-	}, `SELECT `+membershipColumns+`, COALESCE(x.id, 0), COALESCE(x.reporting, 0) FROM people AS p JOIN members AS m ON m.person_id = p.id JOIN accounts AS a ON a.id = m.account_id
-		LEFT JOIN applications AS x ON x.account_id = a.id AND x.client_id = $2 WHERE p.subject = $1 ORDER BY a.id`, subject, clientID)
+	}, `SELECT `+accessColumns+accessTables+`WHERE p.subject = $1 ORDER BY a.id`, subject, clientID)
+}
+
+// AccessTo is Access to the account with a number, or ErrNotFound.
+func (s *Store) AccessTo(ctx context.Context, subject, clientID string, accountID int64) (a Access, err error) {
+	err = a.scan(s.db.QueryRow(ctx, `SELECT `+accessColumns+accessTables+`WHERE p.subject = $1 AND a.id = $3 AND m.account_id = $3`, subject, clientID, accountID))
+	return a, err
+}
+
+// AccessToStatements is Access to the account with an id of financial statements, or
+// ErrNotFound.
+func (s *Store) AccessToStatements(ctx context.Context, subject, clientID, statementID string) (a Access, err error) {
+	err = a.scan(s.db.QueryRow(ctx, `SELECT `+accessColumns+accessTables+`WHERE p.subject = $1 AND a.statement_id = $3 AND a.statement_id <> ''`, subject, clientID, statementID))
+	return a, err
+}
+
+// Place is where a call leads: an account, with what the client may do there, and a
+// channel and a type of it, each 0 when there is none with that id.
+type Place struct {
+	Access
+	Channel int64
+	Type    ReportType
+}
+
+// PlaceOf is AccessTo with the channel of a group and its type, found by their ids in
+// the same statement.
+func (s *Store) PlaceOf(ctx context.Context, subject, clientID string, accountID int64, group string, channelID, typeID int64) (p Place, err error) {
+	err = p.scan(s.db.QueryRow(ctx, `SELECT `+accessColumns+`, COALESCE(c.id, 0), COALESCE(t.id, 0), COALESCE(t.name, ''), COALESCE(t.list_version, 0)`+accessTables+`
+		LEFT JOIN channels AS c ON c.id = $5 AND c.account_id = a.id AND c.group_id = $4
+		LEFT JOIN report_types AS t ON t.id = $6 AND t.channel_id = c.id
+		WHERE p.subject = $1 AND a.id = $3 AND m.account_id = $3`, subject, clientID, accountID, group, channelID, typeID),
+		&p.Channel, &p.Type.ID, &p.Type.Name, &p.Type.version)
+	return p, err
 }
 
 // Called notes when applications were last used.

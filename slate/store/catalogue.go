@@ -43,6 +43,8 @@ type ReportType struct {
 	Cadence   string // Daily, Weekly, Monthly
 	// Columns is the header row that every report of the type has, "" before the first.
 	Columns string
+	// version counts the changes of its reports.
+	version int64
 }
 
 // Report is one period of a type.
@@ -68,14 +70,33 @@ func date(number int64) time.Time { return time.Unix(number*86400, 0).UTC() }
 // Page is a part of a list: at most Limit after the first Offset.
 type Page struct{ Limit, Offset int }
 
+// counted cuts a page to its size, which was read with one item more, and says how many
+// there are in all. A last page tells by itself; the others are counted by text.
+func counted[T any](ctx context.Context, s *Store, p Page, read []T, text string, args ...any) (page []T, total int, err error) {
+	if len(read) <= p.Limit && (len(read) > 0 || p.Offset == 0) {
+		return read, p.Offset + len(read), nil
+	}
+	err = s.db.QueryRow(ctx, text, args...).Scan(&total)
+	return read[:min(p.Limit, len(read))], total, err
+}
+
 // GroupsOf lists the ids of the groups in which an account has anything.
 func (s *Store) GroupsOf(ctx context.Context, accountID int64) ([]string, error) {
 	return collect(ctx, outside{s.db}, func(r scanner) (string, error) {
 		var id string
 		err := r.Scan(&id)
 		return id, err
-	}, `SELECT DISTINCT group_id FROM channels WHERE account_id = $1`, accountID)
+	}, groupsOf, accountID)
 }
+
+// groupsOf looks for one channel of each group: an account may have many.
+var groupsOf = func() string {
+	var one []string
+	for _, g := range Groups() {
+		one = append(one, `SELECT '`+g[0]+`' WHERE EXISTS (SELECT 1 FROM channels WHERE account_id = $1 AND group_id = '`+g[0]+`')`)
+	}
+	return strings.Join(one, ` UNION ALL `)
+}()
 
 const channelColumns = `id, account_id, group_id, folder, name, territory`
 
@@ -87,11 +108,11 @@ func scanChannel(r scanner) (Channel, error) {
 
 // Channels lists the channels of a group by name, and counts all.
 func (s *Store) Channels(ctx context.Context, accountID int64, group string, p Page) (all []Channel, total int, err error) {
-	if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM channels WHERE account_id = $1 AND group_id = $2`, accountID, group).Scan(&total); err != nil {
-		return nil, 0, err
-	}
 	all, err = collect(ctx, outside{s.db}, scanChannel, `SELECT `+channelColumns+` FROM channels WHERE account_id = $1 AND group_id = $2 ORDER BY name, territory, id LIMIT $3 OFFSET $4`,
-		accountID, group, p.Limit, p.Offset)
+		accountID, group, p.Limit+1, p.Offset)
+	if err == nil {
+		all, total, err = counted(ctx, s, p, all, `SELECT COUNT(*) FROM channels WHERE account_id = $1 AND group_id = $2`, accountID, group)
+	}
 	return all, total, err
 }
 
@@ -105,20 +126,20 @@ func (s *Store) ChannelByFolder(ctx context.Context, accountID int64, group, fol
 	return scanChannel(s.db.QueryRow(ctx, `SELECT `+channelColumns+` FROM channels WHERE account_id = $1 AND group_id = $2 AND folder = $3`, accountID, group, folder))
 }
 
-const typeColumns = `id, channel_id, folder, name, cadence, columns`
+const typeColumns = `id, channel_id, folder, name, cadence, columns, list_version`
 
 func scanType(r scanner) (ReportType, error) {
 	var rt ReportType
-	err := r.Scan(&rt.ID, &rt.ChannelID, &rt.Folder, &rt.Name, &rt.Cadence, &rt.Columns)
+	err := r.Scan(&rt.ID, &rt.ChannelID, &rt.Folder, &rt.Name, &rt.Cadence, &rt.Columns, &rt.version)
 	return rt, notFound(err)
 }
 
 // Types lists the report types of a channel, and counts all.
 func (s *Store) Types(ctx context.Context, channelID int64, p Page) (all []ReportType, total int, err error) {
-	if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM report_types WHERE channel_id = $1`, channelID).Scan(&total); err != nil {
-		return nil, 0, err
+	all, err = collect(ctx, outside{s.db}, scanType, `SELECT `+typeColumns+` FROM report_types WHERE channel_id = $1 ORDER BY name, cadence, id LIMIT $2 OFFSET $3`, channelID, p.Limit+1, p.Offset)
+	if err == nil {
+		all, total, err = counted(ctx, s, p, all, `SELECT COUNT(*) FROM report_types WHERE channel_id = $1`, channelID)
 	}
-	all, err = collect(ctx, outside{s.db}, scanType, `SELECT `+typeColumns+` FROM report_types WHERE channel_id = $1 ORDER BY name, cadence, id LIMIT $2 OFFSET $3`, channelID, p.Limit, p.Offset)
 	return all, total, err
 }
 
@@ -138,26 +159,6 @@ func scanReport(r scanner) (Report, error) {
 	copy(p.Digest[:], digest)
 	copy(p.Archive[:], archive)
 	return p, notFound(err)
-}
-
-const (
-	countReports = `SELECT COUNT(*) FROM reports WHERE type_id = $1 AND modified_at >= $2`
-	// What comes before the page is passed over in the index alone.
-	pageReports = `SELECT ` + reportColumns + ` FROM reports WHERE id IN (
-		SELECT id FROM reports WHERE type_id = $1 AND modified_at >= $2 ORDER BY begin_day, end_day LIMIT $3 OFFSET $4) ORDER BY begin_day, end_day`
-)
-
-// Reports lists the reports of a type that were modified at or after a moment, by their
-// periods, and counts them. A period stays where it is: somebody who goes through the
-// pages while reports are corrected or added sees one twice at worst, and misses none
-// of those that were there when they began.
-func (s *Store) Reports(ctx context.Context, typeID int64, modifiedSince time.Time, p Page) (all []Report, total int, err error) {
-	since := micros(modifiedSince)
-	if err := s.db.QueryRow(ctx, countReports, typeID, since).Scan(&total); err != nil {
-		return nil, 0, err
-	}
-	all, err = collect(ctx, outside{s.db}, scanReport, pageReports, typeID, since, p.Limit, p.Offset)
-	return all, total, err
 }
 
 // Report reads one with its channel and type, whoever asks: download addresses are
@@ -213,8 +214,10 @@ func (s *Store) Publish(ctx context.Context, p Published, now time.Time) (before
 			return notFound(err)
 		}
 		var columns string
-		if err := t.QueryRow(ctx, `INSERT INTO report_types (`+typeColumns+`) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (channel_id, folder) DO UPDATE SET name = $4, cadence = $5 RETURNING id, columns`,
+		// The version is counted first: on PostgreSQL too, one change of a list comes after
+		// another.
+		if err := t.QueryRow(ctx, `INSERT INTO report_types (`+typeColumns+`) VALUES ($1, $2, $3, $4, $5, $6, 1)
+			ON CONFLICT (channel_id, folder) DO UPDATE SET name = $4, cadence = $5, list_version = report_types.list_version + 1 RETURNING id, columns`,
 			s.nextID(now), channelID, p.Type.Folder, p.Type.Name, p.Type.Cadence, p.Type.Columns).Scan(&typeID, &columns); err != nil {
 			return err
 		}

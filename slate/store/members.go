@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gatelodge/internal/sqldb"
@@ -59,11 +60,15 @@ func (s *Store) SetRights(ctx context.Context, accountID, personID int64, r Righ
 
 // Periods lists the reports of a type for people, the newest period first, and counts
 // them.
-func (s *Store) Periods(ctx context.Context, typeID int64, p Page) (all []Report, total int, err error) {
-	if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM reports WHERE type_id = $1`, typeID).Scan(&total); err != nil {
+func (s *Store) Periods(ctx context.Context, rt ReportType, p Page) (all []Report, total int, err error) {
+	o, err := s.order(ctx, rt)
+	if err != nil {
 		return nil, 0, err
 	}
-	all, err = collect(ctx, outside{s.db}, scanReport, `SELECT `+reportColumns+` FROM reports WHERE type_id = $1 ORDER BY begin_day DESC, end_day DESC LIMIT $2 OFFSET $3`, typeID, p.Limit, p.Offset)
+	total = len(o.ids)
+	end := max(total-p.Offset, 0)
+	all, err = s.reportsOf(ctx, o.ids[max(end-p.Limit, 0):end])
+	slices.Reverse(all)
 	return all, total, err
 }
 

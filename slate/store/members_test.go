@@ -44,11 +44,11 @@ func TestPeriods(t *testing.T) {
 		monday := time.Date(2026, time.March, 2, 0, 0, 0, 0, time.UTC)
 		second := publish(t, s, published(alpha.ID, monday.AddDate(0, 0, 7), 2), noon)
 		first := publish(t, s, published(alpha.ID, monday, 1), noon.Add(time.Minute))
-		all, total, err := s.Periods(ctx, first.TypeID, store.Page{Limit: 10})
+		all, total, err := s.Periods(ctx, only(t, s, alpha.ID), store.Page{Limit: 10})
 		if diff := cmp.Diff([]store.Report{second, first}, all); diff != "" || total != 2 || err != nil {
 			t.Errorf("%d, %v %s", total, err, diff)
 		}
-		all, total, err = s.Periods(ctx, first.TypeID, store.Page{Limit: 1, Offset: 1})
+		all, total, err = s.Periods(ctx, only(t, s, alpha.ID), store.Page{Limit: 1, Offset: 1})
 		if diff := cmp.Diff([]store.Report{first}, all); diff != "" || total != 2 || err != nil {
 			t.Errorf("%d, %v %s", total, err, diff)
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"strings"
 	"time"
 
@@ -122,11 +123,24 @@ func (s *Store) EndSession(ctx context.Context, digest [32]byte) error {
 	})
 }
 
-// EndSessionsOf ends the sessions that began with a session of Gatelodge, or all of a
-// subject when sid is "" (Back-Channel Logout 1.0 section 2.7).
-func (s *Store) EndSessionsOf(ctx context.Context, subject, sid string) error {
+// FollowLogout ends the sessions that began with a session of Gatelodge, or all of a
+// subject when sid is "" (Back-Channel Logout 1.0 section 2.7), once for each id of a
+// logout token: ErrTaken when it was followed before, by whatever process. Ids are
+// remembered until expires.
+func (s *Store) FollowLogout(ctx context.Context, tokenID, subject, sid string, now, expires time.Time) error {
+	digest := sha256.Sum256([]byte(tokenID))
 	return s.db.Write(ctx, func(ctx context.Context, t *sqldb.Tx) error {
-		_, err := t.Exec(ctx, `DELETE FROM sessions WHERE (gatelodge_sid = $1 OR $1 = '') AND (person_id IN (SELECT id FROM people WHERE subject = $2) OR ($2 = '' AND $1 <> ''))`, sid, subject)
+		noted, err := t.Exec(ctx, `INSERT INTO logouts (digest, expires_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`, digest[:], micros(expires))
+		if err != nil {
+			return err
+		}
+		if noted == 0 {
+			return ErrTaken
+		}
+		if _, err := t.Exec(ctx, `DELETE FROM logouts WHERE digest IN (SELECT digest FROM logouts WHERE expires_at <= $1 ORDER BY expires_at LIMIT 5)`, micros(now)); err != nil {
+			return err
+		}
+		_, err = t.Exec(ctx, `DELETE FROM sessions WHERE (gatelodge_sid = $1 OR $1 = '') AND (person_id IN (SELECT id FROM people WHERE subject = $2) OR ($2 = '' AND $1 <> ''))`, sid, subject)
 		return err
 	})
 }

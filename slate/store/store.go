@@ -37,14 +37,15 @@ var (
 
 // Store holds every query. It is safe for concurrent use.
 type Store struct {
-	db *sqldb.DB
+	db    *sqldb.DB
+	lists *lists
 
 	mu   sync.Mutex // guards last
 	last int64
 }
 
 // New gives the queries of a migrated database.
-func New(db *sqldb.DB) *Store { return &Store{db: db} }
+func New(db *sqldb.DB) *Store { return &Store{db: db, lists: newLists(maxKept)} }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {

@@ -199,7 +199,7 @@ func TestPublish(t *testing.T) {
 			{noon.Add(time.Hour), store.Page{Limit: 10}, []int{2}, 1},
 			{noon.Add(2 * time.Hour), store.Page{Limit: 10}, nil, 0},
 		} {
-			reports, total, err := s.Reports(ctx, types[0].ID, tc.since, tc.page)
+			reports, total, err := s.Reports(ctx, types[0], tc.since, tc.page)
 			var days []int
 			for _, p := range reports {
 				days = append(days, p.Begin.Day())
@@ -248,7 +248,7 @@ func TestSessions(t *testing.T) {
 			subject, sid string
 			want         []int
 		}{{"BOB", "s1", []int{0, 1, 2}}, {"ANN", "s1", []int{1, 2}}, {"", "s2", []int{2}}, {"", "", []int{2}}, {"ANN", "", nil}} {
-			ok(t, s.EndSessionsOf(ctx, tc.subject, tc.sid))
+			ok(t, s.FollowLogout(ctx, tc.subject+" "+tc.sid, tc.subject, tc.sid, noon, noon.Add(time.Minute)))
 			if diff := cmp.Diff(tc.want, alive()); diff != "" {
 				t.Errorf("after the end of %q %q: %s", tc.subject, tc.sid, diff)
 			}

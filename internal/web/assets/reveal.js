@@ -49,6 +49,8 @@ for (const box of document.querySelectorAll("[data-reveal]")) {
       const body = await answer.json();
       if (answer.ok && body.secret) return show(body.secret);
       if (answer.status !== 401 || !body.reauthenticate) throw new Error(answer.statusText);
+      // No password is kept here: it is confirmed elsewhere, and the way leads back.
+      if (body.continue) return location.assign(body.continue);
       complain(body.error ?? (from === ask ? "That is not your password. Try again." : ""));
       form.hidden = true;
       ask.hidden = false;

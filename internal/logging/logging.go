@@ -1,4 +1,6 @@
-package main
+// Package logging owns how the servers write their logs: lines of JSON to a file, text
+// to a terminal.
+package logging
 
 import (
 	"bufio"
@@ -12,11 +14,11 @@ import (
 	"golang.org/x/term"
 )
 
-// newLogger writes JSON lines to a file, or text to a terminal. Lines to a file are
+// New gives a logger that writes to a file. Lines to what is no terminal are
 // gathered for a moment, since one system call per request is a tenth of what a
 // token costs; a warning is written at once, with all before it. flush writes what
 // is left.
-func newLogger(file *os.File) (logger *slog.Logger, flush func()) {
+func New(file *os.File) (logger *slog.Logger, flush func()) {
 	if term.IsTerminal(int(file.Fd())) {
 		return slog.New(slog.NewTextHandler(file, nil)), func() {}
 	}

@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"gatelodge/internal/sqldb"
+)
+
+const (
+	// settleFor is how long a write whose outcome is unknown is asked about: longer than
+	// it takes to make a standby the primary, and shorter than proxies wait for an
+	// answer. Whoever is told "later" instead comes back to find that it was done and
+	// cannot be done again.
+	settleFor = 40 * time.Second
+	// settleEvery is how often.
+	settleEvery = 250 * time.Millisecond
+)
+
+// settle is write for what can happen only once and has to tell its own work from
+// another's, such as by the attempt that a row names: when the outcome of the commit
+// is unknown, fn is run again until an answer comes.
+//
+// It is run again and not only read back, since what is read is less sure. A commit
+// that is still on its way cannot be seen, and a primary that fails can show one that
+// its successor does not have; but when the second commit is answered, what it has
+// found or made is durable everywhere.
+func (s *Store) settle(ctx context.Context, fn func(ctx context.Context, t *tx) error) error {
+	unknown := s.write(ctx, fn)
+	if !errors.Is(unknown, sqldb.ErrOutcomeUnknown) {
+		return unknown
+	}
+	within, cancel := context.WithTimeout(ctx, settleFor)
+	defer cancel()
+	for {
+		if err := s.write(within, fn); err == nil || !sqldb.IsUnavailable(err) {
+			return err
+		}
+		select {
+		case <-time.After(settleEvery):
+		case <-within.Done():
+			return unknown
+		}
+	}
+}
+
+// newAttempt names an attempt at what only one caller can have.
+func newAttempt() (attempt [16]byte) {
+	rand.Read(attempt[:])
+	return attempt
+}
