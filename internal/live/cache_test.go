@@ -116,7 +116,7 @@ func TestLoadRacingAChange(t *testing.T) {
 		c.forget("a", 11)
 	}
 	read := func() string {
-		got, err := lookup(t.Context(), v, c, "a", func(context.Context, string) (string, store.Cursor, error) {
+		got, err := lookup(t.Context(), v, c, "a", func(*store.Store, context.Context, string) (string, store.Cursor, error) {
 			loads++
 			value, cursor := stored, at(number)
 			during()
@@ -143,11 +143,11 @@ func TestLookupPassesErrorsOn(t *testing.T) {
 	c.reset(at(10))
 	gone := errors.New("gone")
 	for range 2 { // an error is not remembered, and nothing is
-		if got, err := lookup(t.Context(), v, c, "a", func(context.Context, string) (string, store.Cursor, error) { return "", at(10), gone }); got != nil || !errors.Is(err, gone) {
+		if got, err := lookup(t.Context(), v, c, "a", func(*store.Store, context.Context, string) (string, store.Cursor, error) { return "", at(10), gone }); got != nil || !errors.Is(err, gone) {
 			t.Errorf("%v, %v", got, err)
 		}
 	}
-	if got, err := lookup(t.Context(), v, c, "a", func(context.Context, string) (string, store.Cursor, error) { return "there", at(10), nil }); err != nil || *got != "there" {
+	if got, err := lookup(t.Context(), v, c, "a", func(*store.Store, context.Context, string) (string, store.Cursor, error) { return "there", at(10), nil }); err != nil || *got != "there" {
 		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -237,8 +237,9 @@ func (v *View) Trusted() (trusted bool, lag time.Duration) {
 	return lag <= Bound, lag
 }
 
-// lookup answers from the cache, or loads and keeps.
-func lookup[K comparable, V any](ctx context.Context, v *View, c *cache[K, *V], k K, load func(context.Context, K) (V, store.Cursor, error)) (*V, error) {
+// lookup answers from the cache, or loads and keeps. load is a method of the store and
+// not of one store: a function that is bound to v would be made for each call.
+func lookup[K comparable, V any](ctx context.Context, v *View, c *cache[K, *V], k K, load func(*store.Store, context.Context, K) (V, store.Cursor, error)) (*V, error) {
 	if trusted, _ := v.Trusted(); trusted {
 		if value, ok := c.get(k); ok {
 			return value, nil
@@ -246,7 +247,7 @@ func lookup[K comparable, V any](ctx context.Context, v *View, c *cache[K, *V], 
 	} else {
 		c.passed.Add(1)
 	}
-	value, at, err := load(ctx, k)
+	value, at, err := load(v.store, ctx, k)
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +257,7 @@ func lookup[K comparable, V any](ctx context.Context, v *View, c *cache[K, *V], 
 
 // Profile reads a profile by id, or answers store.ErrNotFound.
 func (v *View) Profile(ctx context.Context, id int64) (*registry.SecurityProfile, error) {
-	return lookup(ctx, v, v.profiles, id, v.store.ProfileByID)
+	return lookup(ctx, v, v.profiles, id, (*store.Store).ProfileByID)
 }
 
 // Client reads a profile by its client key or that of one of its devices, or answers
@@ -320,7 +321,7 @@ func (v *View) HasOrigin(ctx context.Context, origin string) (bool, error) {
 
 // Grant reads a grant by id, or answers store.ErrNotFound.
 func (v *View) Grant(ctx context.Context, id int64) (*authz.Grant, error) {
-	return lookup(ctx, v, v.grants, id, v.store.GrantSnapshot)
+	return lookup(ctx, v, v.grants, id, (*store.Store).GrantSnapshot)
 }
 
 // GrantOf reads the grant of a code or token that was issued at a time with some scopes.
@@ -360,19 +361,19 @@ func (v *View) GrantFor(ctx context.Context, accountID, profileID int64) (*authz
 
 // Account reads an account by id, or answers store.ErrNotFound.
 func (v *View) Account(ctx context.Context, id int64) (*account.Account, error) {
-	return lookup(ctx, v, v.accounts, id, v.store.AccountSnapshot)
+	return lookup(ctx, v, v.accounts, id, (*store.Store).AccountSnapshot)
 }
 
 // Session reads a session by its digest, expired or not, or answers
 // store.ErrNotFound.
 func (v *View) Session(ctx context.Context, digest [32]byte) (*account.Session, error) {
-	return lookup(ctx, v, v.sessions, digest, v.store.SessionSnapshot)
+	return lookup(ctx, v, v.sessions, digest, (*store.Store).SessionSnapshot)
 }
 
 // Scopes reads the table of scopes.
 func (v *View) Scopes(ctx context.Context) (*registry.Scopes, error) {
-	return lookup(ctx, v, v.scopes, struct{}{}, func(ctx context.Context, _ struct{}) (registry.Scopes, store.Cursor, error) {
-		all, at, err := v.store.Scopes(ctx)
+	return lookup(ctx, v, v.scopes, struct{}{}, func(s *store.Store, ctx context.Context, _ struct{}) (registry.Scopes, store.Cursor, error) {
+		all, at, err := s.Scopes(ctx)
 		if err != nil {
 			return registry.Scopes{}, at, err
 		}

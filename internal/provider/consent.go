@@ -152,7 +152,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return p.showConsent(w, r, q, u, http.StatusUnprocessableEntity, "Choose Allow or Cancel.")
 	}
-	if oidc.Reauthenticate(q.prompt, q.maxAge, u.Session.AuthenticatedAt, q.startedAt, p.Now()) || !q.isFor(p.userID(q.profile, u.Account.ID)) {
+	if oidc.Reauthenticate(q.prompt, q.maxAge, u.Session.AuthenticatedAt, q.startedAt, p.Now()) || !p.isFor(q, u.Account.ID) {
 		return p.toSignIn(w, r, q)
 	}
 	if form.Get("account") != strconv.FormatInt(u.Account.ID, 10) {

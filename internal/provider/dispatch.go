@@ -31,7 +31,7 @@ func (p *Provider) dispatch(w http.ResponseWriter, r *http.Request, q *request) 
 			return p.turnAway(w, r, q.reject(&oauth.Error{Code: oauth.LoginRequired, Description: "The user has to sign in again"}))
 		}
 		return p.toSignIn(w, r, q)
-	case !q.isFor(p.userID(q.profile, u.Account.ID)):
+	case !p.isFor(q, u.Account.ID):
 		// Core section 3.1.2.1: not another's tokens in any case. Who came back from the
 		// sign-in page as somebody else does not go in circles.
 		if back := r.URL.Path == consentPath && !u.Session.AuthenticatedAt.Before(q.startedAt); back || q.prompt.Has(oidc.PromptNone) {

@@ -57,9 +57,9 @@ func (p *Provider) readOpenID(ctx context.Context, q *request, params oauth.Para
 	return nil
 }
 
-// isFor reports whether the answer may be about the user.
-func (q *request) isFor(userID string) bool {
-	return q.subjects == nil || slices.Contains(q.subjects, userID)
+// isFor reports whether the answer to a request may be about the account.
+func (p *Provider) isFor(q *request, accountID int64) bool {
+	return q.subjects == nil || slices.Contains(q.subjects, p.userID(q.profile, accountID))
 }
 
 // imply asks for the scopes that release what the parameter claims asks for: nothing

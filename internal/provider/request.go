@@ -194,15 +194,14 @@ func askedScopes(profile *registry.SecurityProfile, table *registry.Scopes, name
 // publicPKCE holds applications that can keep no secret to S256 before their users are
 // asked for anything (RFC 7636 section 4.4.1, RFC 9700 section 2.1.1).
 func publicPKCE(kind registry.Kind, asked oauth.AuthorizationRequest) *oauth.Error {
-	reason := "A security profile of the kind “" + kind.Name() + "” has no secret, so PKCE with S256 has to tie the code to it."
-	switch {
-	case !kind.Public() || asked.ResponseType != oauth.ResponseCode || asked.Challenge.Method == oauth.S256:
+	if !kind.Public() || asked.ResponseType != oauth.ResponseCode || asked.Challenge.Method == oauth.S256 {
 		return nil
-	case asked.Challenge.Method == oauth.PKCENone:
-		return oauth.MissingParameter("code_challenge").Because(reason)
-	default:
-		return oauth.InvalidParameter("code_challenge_method").Because(reason)
 	}
+	reason := "A security profile of the kind “" + kind.Name() + "” has no secret, so PKCE with S256 has to tie the code to it."
+	if asked.Challenge.Method == oauth.PKCENone {
+		return oauth.MissingParameter("code_challenge").Because(reason)
+	}
+	return oauth.InvalidParameter("code_challenge_method").Because(reason)
 }
 
 // client finds the application of an authorization request.
