@@ -71,7 +71,7 @@ func (w *wire) carry(to, from net.Conn, feed *atomic.Bool) {
 		if err != nil {
 			return
 		}
-		if bytes.Contains(buffer[:n], []byte("LISTEN gatelodge")) || bytes.Contains(buffer[:n], []byte("pg_is_in_recovery")) {
+		if bytes.Contains(buffer[:n], []byte("LISTEN gatelodge")) || bytes.Contains(buffer[:n], []byte("clock_timestamp")) {
 			feed.Store(true)
 		}
 		if mode := w.mode.Load(); mode == allIsMute || mode == feedIsMute && feed.Load() {
