@@ -108,7 +108,7 @@ func TestAllocationBudget(t *testing.T) {
 	}
 	inVirtualTime(t, func(t *testing.T, w *sim.World) {
 		for _, h := range hotRequests(t, w) {
-			const runs = 100
+			const runs = 50
 			requests := make([]*http.Request, runs+1) // AllocsPerRun warms up with one
 			for i := range requests {
 				requests[i] = h.next()
@@ -148,7 +148,7 @@ func BenchmarkHandler(b *testing.B) {
 					if used != 0 {
 						used += processorTime(b)
 					}
-					for range 256 {
+					for range 64 { // a grant keeps no more than 100 families
 						waiting = append(waiting, h.next())
 					}
 					used -= processorTime(b)

@@ -335,7 +335,7 @@ func TestBackChannelBudget(t *testing.T) {
 		if got := flow(); got.Status != http.StatusOK {
 			t.Fatal(got)
 		}
-		if counts, want := w.DB.Counts(), (faultdb.Counts{Execs: 5, Begins: 1, Commits: 1}); counts != want {
+		if counts, want := w.DB.Counts(), (faultdb.Counts{Execs: 3, Begins: 1, Commits: 1}); counts != want {
 			t.Errorf("costs %+v, want %+v", counts, want)
 		}
 	})

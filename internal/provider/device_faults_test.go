@@ -105,7 +105,7 @@ func TestDeviceBudget(t *testing.T) {
 			status int
 			budget faultdb.Counts
 		}{
-			{"start", func() sim.Answer { return device.Start(sim.Standard) }, 200, faultdb.Counts{Execs: 2, Begins: 1, Commits: 1}},
+			{"start", func() sim.Answer { return device.Start(sim.Standard) }, 200, faultdb.Counts{Execs: 1, Begins: 1, Commits: 1}},
 			{"poll that waits", func() sim.Answer { return device.Poll(sim.Standard, start) }, 400, faultdb.Counts{Queries: 2, Begins: 1, Commits: 1}},
 			{"poll that comes too soon", func() sim.Answer { return device.Poll(sim.Standard, start) }, 400, faultdb.Counts{Queries: 3, Begins: 1, Commits: 1}},
 			{"poll that gets tokens", func() sim.Answer {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"strconv"
+	"sync"
 	"time"
 
 	"gatelodge/internal/audit"
@@ -16,9 +18,43 @@ import (
 // with locks in hand, and no circle of transactions can wait for one another.
 // SQLite has one writer, and no words for it.
 func (t *tx) expire(ctx context.Context, table, key, column string, until int64) error {
-	few := `SELECT ` + key + ` FROM ` + table + ` WHERE ` + column + ` <= $1 ORDER BY ` + column + ` LIMIT 4`
-	_, err := t.Exec(ctx, `DELETE FROM `+table+` WHERE (`+key+`) IN (`+few+t.passingOver()+`)`, until)
+	if t.store.swept.lately(table, until) {
+		return nil
+	}
+	const few = 4
+	oldest := `SELECT ` + key + ` FROM ` + table + ` WHERE ` + column + ` <= $1 ORDER BY ` + column + ` LIMIT ` + strconv.Itoa(few)
+	rows, err := t.Exec(ctx, `DELETE FROM `+table+` WHERE (`+key+`) IN (`+oldest+t.passingOver()+`)`, until)
+	if err == nil && rows < few {
+		t.store.swept.note(table, until)
+	}
 	return err
+}
+
+// sweepEvery is how long a table in which nothing was left to expire is not looked at
+// again, in the unit of its column: microseconds. Ids, by which events expire, count
+// faster. What expires meanwhile is deleted a second later; a code costs one statement.
+const sweepEvery = 1_000_000
+
+// swept remembers the tables in which nothing was left to expire, and up to when.
+type swept struct {
+	mu    sync.Mutex
+	until map[string]int64
+}
+
+func (s *swept) lately(table string, until int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, known := s.until[table]
+	return known && at <= until && until < at+sweepEvery
+}
+
+func (s *swept) note(table string, until int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.until == nil {
+		s.until = make(map[string]int64)
+	}
+	s.until[table] = until
 }
 
 // passingOver ends a query that leaves rows of other transactions alone.

@@ -49,6 +49,8 @@ type Store struct {
 	ring *keyring.Ring
 	ids  ids
 
+	swept swept
+
 	mu        sync.Mutex
 	observers []func([]Change)
 }
