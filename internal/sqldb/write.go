@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Write runs fn in a transaction and commits it when fn returns nil. When Write
@@ -31,10 +33,30 @@ func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 	return db.writePostgres(ctx, fn)
 }
 
-func (db *DB) writePostgres(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (err error) {
-	// BEGIN and COMMIT are bounded but not the caller's to cancel: a COMMIT that is
-	// cut off leaves its outcome unknown. They have a second more than the statements,
-	// so that it is one of these that fails and not the transaction under it.
+func (db *DB) writePostgres(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	return db.onConn(ctx, func(within, bound context.Context, conn *sql.Conn) error {
+		inner, err := conn.BeginTx(bound, nil)
+		if err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		defer func() { _ = inner.Rollback() }() // after Commit it does nothing
+		tx := &Tx{plain: inner}
+		if err := tx.end(fn(within, tx)); err != nil {
+			return err
+		}
+		if err := within.Err(); err != nil {
+			return err
+		}
+		return db.meter.commit(inner, 1)
+	})
+}
+
+// onConn runs fn with a connection to PostgreSQL. Statements run within the first
+// context, which the caller can cancel. The second is for what commits: it is bounded
+// but not the caller's to cancel, since a COMMIT that is cut off leaves its outcome
+// unknown; and it has a second more, so that it is a statement that fails and not the
+// transaction under it.
+func (db *DB) onConn(ctx context.Context, fn func(within, bound context.Context, conn *sql.Conn) error) (err error) {
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeBound+time.Second)
 	defer cancel()
 	defer func() {
@@ -54,19 +76,34 @@ func (db *DB) writePostgres(ctx context.Context, fn func(ctx context.Context, tx
 		}
 		_ = conn.Close() // gives it back to the pool
 	}()
-	inner, err := conn.BeginTx(bound, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+	return fn(within, bound, conn)
+}
+
+// Exec is Write of one statement. It gives the number of rows that it changed. On
+// PostgreSQL it goes there and back once: a statement outside of a transaction is one
+// by itself.
+func (db *DB) Exec(ctx context.Context, text string, args ...any) (rows int64, err error) {
+	if db.writer != nil {
+		err = db.writer.write(ctx, func(ctx context.Context, tx *Tx) (err error) {
+			rows, err = tx.Exec(ctx, text, args...)
+			return err
+		})
+		return rows, err
 	}
-	defer func() { _ = inner.Rollback() }() // after Commit it does nothing
-	tx := &Tx{plain: inner}
-	if err := tx.end(fn(within, tx)); err != nil {
+	err = db.onConn(ctx, func(_, bound context.Context, conn *sql.Conn) error {
+		began := time.Now()
+		result, err := conn.ExecContext(bound, text, args...)
+		switch {
+		case pgconn.SafeToRetry(err):
+			return err // nothing was sent
+		case err != nil:
+			return commitError(err)
+		}
+		db.meter.note(began, 1)
+		rows, err = result.RowsAffected()
 		return err
-	}
-	if err := within.Err(); err != nil {
-		return err
-	}
-	return db.meter.commit(inner, 1)
+	})
+	return rows, err
 }
 
 // commit ends a transaction in which some writes were made.
@@ -75,9 +112,13 @@ func (m *meter) commit(tx *sql.Tx, writes int) error {
 	if err := tx.Commit(); err != nil {
 		return commitError(err)
 	}
+	m.note(began, writes)
+	return nil
+}
+
+func (m *meter) note(began time.Time, writes int) {
 	m.writes.Observe(float64(writes))
 	m.duration.Observe(time.Since(began).Seconds())
-	return nil
 }
 
 // maxGroup bounds how many writes share a commit, and so how long the first of

@@ -30,10 +30,11 @@ func (t *tx) beginFamily(ctx context.Context, grantID int64, family authz.Family
 // gets the same successor, so that a rotation whose outcome is unknown can be made
 // again; any other reuse ends the family.
 func (s *Store) Rotate(ctx context.Context, grantID int64, family authz.Family, step uint32, now time.Time) (authz.Rotation, error) {
+	take := statement{`UPDATE families SET step = step + 1, stepped_at = $1 WHERE grant_id = $2 AND family = $3 AND step = $4
+		AND NOT EXISTS (SELECT 1 FROM ended_families AS e WHERE e.grant_id = $2 AND e.family = $3)`, []any{micros(now), grantID, family[:], int64(step)}}
 	var result authz.Rotation
-	err := s.settle(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := t.Exec(ctx, `UPDATE families SET step = step + 1, stepped_at = $1 WHERE grant_id = $2 AND family = $3 AND step = $4
-			AND NOT EXISTS (SELECT 1 FROM ended_families AS e WHERE e.grant_id = $2 AND e.family = $3)`, micros(now), grantID, family[:], int64(step))
+	done, err := s.settleFirst(ctx, take, func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, take.text, take.args...)
 		if err != nil {
 			return err
 		}
@@ -65,8 +66,11 @@ func (s *Store) Rotate(ctx context.Context, grantID int64, family authz.Family, 
 		}
 		return t.event(ctx, audit.By{At: now}, audit.Event{Kind: audit.TokenReused, AccountID: accountID, ProfileID: profileID})
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, err
+	case done:
+		return authz.Rotated, nil
 	}
 	return result, nil
 }

@@ -176,11 +176,12 @@ type Redeem struct {
 // the attempt is made again: the row names the one that made it.
 func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Redemption, error) {
 	code, grantID, attempt := r.Code, r.GrantID, newAttempt()
+	take := statement{`INSERT INTO redemptions (code, attempt, expires_at) SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM grants WHERE id = $4)
+		ON CONFLICT (code) DO UPDATE SET attempt = excluded.attempt WHERE redemptions.attempt = excluded.attempt`,
+		[]any{code[:], attempt[:], micros(now.Add(authz.RedemptionRetention)), grantID}}
 	var result authz.Redemption
-	err := s.settle(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := t.Exec(ctx, `INSERT INTO redemptions (code, attempt, expires_at) SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM grants WHERE id = $4)
-			ON CONFLICT (code) DO UPDATE SET attempt = excluded.attempt WHERE redemptions.attempt = excluded.attempt`,
-			code[:], attempt[:], micros(now.Add(authz.RedemptionRetention)), grantID)
+	all := func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, take.text, take.args...)
 		if err != nil {
 			return err
 		}
@@ -211,9 +212,18 @@ func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Rede
 			return err
 		}
 		return t.event(ctx, audit.By{At: now}, audit.Event{Kind: audit.FamilyEnded, AccountID: accountID, ProfileID: profileID})
-	})
-	if err != nil {
+	}
+	if r.Rotating || r.Session.SessionID != 0 || !s.swept.lately("redemptions", micros(now)) {
+		if err := s.settle(ctx, all); err != nil {
+			return 0, err
+		}
+		return result, nil
+	}
+	switch done, err := s.settleFirst(ctx, take, all); {
+	case err != nil:
 		return 0, err
+	case done:
+		return authz.Redeemed, nil
 	}
 	return result, nil
 }

@@ -28,7 +28,31 @@ const (
 // its successor does not have; but when the second commit is answered, what it has
 // found or made is durable everywhere.
 func (s *Store) settle(ctx context.Context, fn func(ctx context.Context, t *tx) error) error {
-	unknown := s.write(ctx, fn)
+	return s.again(ctx, s.write(ctx, fn), fn)
+}
+
+// statement is one that is a whole transaction.
+type statement struct {
+	text string
+	args []any
+}
+
+// settleFirst is settle where one statement is most often all. It is made alone first,
+// which PostgreSQL answers in a third of the time, and reports whether that changed a
+// row. If not, or if nobody knows, fn is run, which has to make it once more.
+func (s *Store) settleFirst(ctx context.Context, alone statement, fn func(ctx context.Context, t *tx) error) (done bool, err error) {
+	rows, err := s.db.Exec(ctx, alone.text, alone.args...)
+	switch {
+	case err != nil:
+		return false, s.again(ctx, err, fn)
+	case rows == 0:
+		return false, s.settle(ctx, fn)
+	}
+	return true, nil
+}
+
+// again runs fn until an answer comes, if the outcome of what was tried is unknown.
+func (s *Store) again(ctx context.Context, unknown error, fn func(ctx context.Context, t *tx) error) error {
 	if !errors.Is(unknown, sqldb.ErrOutcomeUnknown) {
 		return unknown
 	}
