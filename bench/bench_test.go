@@ -54,6 +54,13 @@ func serveFloor() {
 	fmt.Printf("{\"issuer\":\"http://%s\"}\n", l.Addr())
 	const answer = `{"access_token":"` + "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789" +
 		`","token_type":"bearer","expires_in":3600,"refresh_token":"01234567890123456789012345678901234567890123456789"}`
+	if file := os.Getenv(commitVariable); file != "" {
+		h, err := commits(file)
+		if err != nil {
+			panic(err)
+		}
+		panic(http.Serve(l, h))
+	}
 	file := os.Getenv(fileVariable)
 	err = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if file != "" {
