@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"gatelodge/internal/faultdb"
 	"gatelodge/internal/registry"
 	"gatelodge/internal/store"
 )
@@ -65,15 +66,23 @@ func TestListCostsTheSameAnywhere(t *testing.T) {
 	ada := wd.developerNamed("Ada")
 	ada.profileNamed("One")
 	ada.get("/console").want(200)
-	wd.faults.Reset()
-	ada.get("/console").want(200)
-	few := wd.faults.Counts()
+	// The feed is read beside it now and then, so the least of some tries is the page's own.
+	count := func() faultdb.Counts {
+		var least faultdb.Counts
+		for try := range 5 {
+			wd.faults.Reset()
+			ada.get("/console").want(200)
+			if got := wd.faults.Counts(); try == 0 || got.Queries < least.Queries {
+				least = got
+			}
+		}
+		return least
+	}
+	few := count()
 	for i := range 60 {
 		ada.profileNamed(fmt.Sprint("More ", i))
 	}
-	wd.faults.Reset()
-	ada.get("/console").want(200)
-	if many := wd.faults.Counts(); many != few || many.Queries > 6 {
+	if many := count(); many != few || many.Queries > 6 {
 		t.Errorf("%+v calls with 61 profiles, %+v with one; want the same, and few", many, few)
 	}
 }
