@@ -130,7 +130,7 @@ func TestBadDownloads(t *testing.T) {
 		t.Errorf("HEAD: %v", got)
 	}
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, "PROPFIND"} {
-		if got := w.send(method, given); got.Status != http.StatusMethodNotAllowed || got.Header.Get("Allow") != "GET, HEAD" {
+		if got := w.send(method, given); got.Status != http.StatusMethodNotAllowed || got.Header.Get("Allow") != "GET, HEAD, OPTIONS" {
 			t.Errorf("%s: %v %v", method, got, got.Header)
 		}
 	}
