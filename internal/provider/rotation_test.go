@@ -242,8 +242,7 @@ func TestRotationFaults(t *testing.T) {
 					}
 					token = successor
 					if done {
-						// On PostgreSQL it is one statement, which is its own transaction.
-						if n < 2 || n < 4 && dialect == sqldb.SQLite {
+						if n < callsOfOneWrite[dialect]+1 {
 							t.Errorf("only %d calls were failed", n-1)
 						}
 						return

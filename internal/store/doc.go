@@ -10,8 +10,9 @@
 // same transaction (changes.go), and the process that wrote is told before the
 // caller is answered ([Store.Observe]).
 //
-// These kinds of row expire; each insert of one deletes a few expired ones, so that
-// there is no clean-up job and storage is bounded by people, profiles and grants:
+// These kinds of row expire; each insert of one deletes a few expired ones, and when
+// there are none looks again a second later (expire.go). So there is no clean-up job,
+// and storage is bounded by people, profiles and grants:
 //
 //	sessions         30 days at most, 12 hours after the last use
 //	recoveries       30 minutes
