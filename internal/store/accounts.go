@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"gatelodge/internal/account"
@@ -54,7 +53,7 @@ func (s *Store) CreateAccount(ctx context.Context, n NewAccount, by audit.By) (a
 	if by.AccountID == 0 {
 		by.AccountID = a.ID
 	}
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
+	err := s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `INSERT INTO accounts (`+accountColumns+`, email_key, password_hash)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11) ON CONFLICT (email_key) DO NOTHING`,
 			a.ID, a.Email, a.Name, a.PostalCode, micros(n.Confirmed), micros(by.At), micros(by.At), micros(n.Operator), a.Version, n.EmailKey, n.PasswordHash)
@@ -115,7 +114,7 @@ type AccountDetails struct{ Name, PostalCode string }
 
 // UpdateAccount saves details over version, or answers ErrStale.
 func (s *Store) UpdateAccount(ctx context.Context, id, version int64, d AccountDetails, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE accounts SET name = $1, postal_code = $2, updated_at = $3, version = version + 1 WHERE id = $4 AND version = $5`,
 			d.Name, d.PostalCode, micros(by.At), id, version)
 		if err := need(rows, err, ErrStale); err != nil {
@@ -129,7 +128,7 @@ func (s *Store) UpdateAccount(ctx context.Context, id, version int64, d AccountD
 // ChangeEmail gives the account another address, unconfirmed unless confirmed says
 // otherwise. Recovery links of the old address end.
 func (s *Store) ChangeEmail(ctx context.Context, id int64, email, emailKey string, confirmed time.Time, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE accounts SET email = $1, email_key = $2, email_confirmed_at = $3, updated_at = $4, version = version + 1 WHERE id = $5`,
 			email, emailKey, micros(confirmed), micros(by.At), id)
 		if sqldb.IsUnique(err) {
@@ -148,7 +147,7 @@ func (s *Store) ChangeEmail(ctx context.Context, id int64, email, emailKey strin
 
 // ConfirmEmail marks the address as confirmed, if it still is the account's.
 func (s *Store) ConfirmEmail(ctx context.Context, id int64, emailKey string, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE accounts SET email_confirmed_at = $1, version = version + 1 WHERE id = $2 AND email_key = $3 AND email_confirmed_at = 0`,
 			micros(by.At), id, emailKey)
 		if err != nil {
@@ -166,7 +165,7 @@ func (s *Store) ConfirmEmail(ctx context.Context, id int64, emailKey string, by 
 // ChangePassword replaces the password hash and ends all sessions but keep (which
 // may be the zero digest) and all recovery links.
 func (s *Store) ChangePassword(ctx context.Context, id int64, hash string, keep [32]byte, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		return t.changePassword(ctx, id, hash, keep, audit.PasswordChanged, by)
 	})
 }
@@ -198,7 +197,7 @@ func (t *tx) changePassword(ctx context.Context, id int64, hash string, keep [32
 // SetAccountDisabled disables an account at by.At, or enables it again with a
 // zero disabledAt. Its sessions end; its tokens are refused while it lasts.
 func (s *Store) SetAccountDisabled(ctx context.Context, id int64, disabledAt time.Time, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE accounts SET disabled_at = $1, version = version + 1 WHERE id = $2`, micros(disabledAt), id)
 		if err := need(rows, err, ErrNotFound); err != nil {
 			return err
@@ -218,7 +217,7 @@ func (s *Store) SetAccountDisabled(ctx context.Context, id int64, disabledAt tim
 // SetOperator lets an account do what is the operator's from a time on, or ends that
 // with a zero one.
 func (s *Store) SetOperator(ctx context.Context, id int64, since time.Time, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE accounts SET operator_since = $1, version = version + 1 WHERE id = $2`, micros(since), id)
 		if err := need(rows, err, ErrNotFound); err != nil {
 			return err
@@ -235,7 +234,7 @@ func (s *Store) SetOperator(ctx context.Context, id int64, since time.Time, by a
 // DeleteAccount removes an account with its grants and sessions, and every
 // developer account that has no other member, with its profiles.
 func (s *Store) DeleteAccount(ctx context.Context, id int64, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		const alone = `SELECT developer_id FROM members AS m WHERE m.account_id = $1
 			AND NOT EXISTS (SELECT 1 FROM members AS o WHERE o.developer_id = m.developer_id AND o.account_id <> $1)`
 		ids, err := collect(ctx, t.Tx, `SELECT id FROM profiles WHERE developer_id IN (`+alone+`)`, []any{id}, scanOne[int64])
@@ -306,19 +305,14 @@ func (s *Store) Recovery(ctx context.Context, digest [32]byte, now time.Time) (a
 }
 
 // Recover uses a recovery link up and sets the password. A link works once:
-// everybody but the first gets ErrNotFound. When the outcome of the commit is unknown,
-// the attempt is made again: nobody else can have set this very hash. A mailed link confirms the address that
-// it was sent to, if that still is the account's.
+// everybody but the first gets ErrNotFound. A mailed link confirms the address that it
+// was sent to, if that still is the account's.
 func (s *Store) Recover(ctx context.Context, digest [32]byte, hash string, by audit.By) (id int64, err error) {
-	err = s.settle(ctx, func(ctx context.Context, t *tx) error {
+	err = s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		var mailedTo string
 		err := t.QueryRow(ctx, `DELETE FROM recoveries WHERE digest = $1 AND expires_at > $2 RETURNING account_id, mailed_to`, digest[:], micros(by.At)).Scan(&id, &mailedTo)
-		if errors.Is(err, sqldb.ErrNoRows) {
-			// id is set when the link was used up by this attempt.
-			return notFound(t.QueryRow(ctx, `SELECT id FROM accounts WHERE id = $1 AND password_hash = $2`, id, hash).Scan(&id))
-		}
 		if err != nil {
-			return err
+			return notFound(err)
 		}
 		by.AccountID = id
 		if _, err := t.Exec(ctx, `UPDATE accounts SET email_confirmed_at = $1 WHERE id = $2 AND email_key = $3 AND email_confirmed_at = 0`, micros(by.At), id, mailedTo); err != nil {

@@ -9,7 +9,7 @@ import (
 
 // CreateDeveloper makes a developer account and its first member.
 func (s *Store) CreateDeveloper(ctx context.Context, accountID int64, n NewDeveloper, by audit.By) (d account.DeveloperAccount, err error) {
-	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+	err = s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		d, err = t.createDeveloper(ctx, accountID, n, by)
 		return err
 	})

@@ -24,7 +24,7 @@ func scanDevice(row scanner) (registry.DeviceClient, error) {
 // there are [registry.MaxDevices].
 func (s *Store) AddDevice(ctx context.Context, developerID, profileID int64, name string, by audit.By) (registry.DeviceClient, error) {
 	d := registry.DeviceClient{ID: s.ids.next(by.At), Client: registry.NewClientKey(), Name: name, CreatedAt: by.At}
-	return d, s.write(ctx, func(ctx context.Context, t *tx) error {
+	return d, s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		if err := t.ownProfile(ctx, developerID, profileID); err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func (s *Store) AddDevice(ctx context.Context, developerID, profileID int64, nam
 
 // RemoveDevice ends a device's client ID: its tokens, and what waits for its users.
 func (s *Store) RemoveDevice(ctx context.Context, developerID, profileID, deviceID int64, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		if err := t.ownProfile(ctx, developerID, profileID); err != nil {
 			return err
 		}

@@ -93,7 +93,7 @@ func (s *Store) PollDevice(ctx context.Context, deviceCode [32]byte, now time.Ti
 // the pair waits no more, or account, profile or device have ended; nothing is then
 // allowed.
 func (s *Store) AllowDevice(ctx context.Context, userCode [32]byte, a Allowance, authenticatedAt time.Time, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		g, err := t.allow(ctx, a, by)
 		if err != nil {
 			return err
@@ -108,11 +108,14 @@ func (s *Store) AllowDevice(ctx context.Context, userCode [32]byte, a Allowance,
 }
 
 // DenyDevice is the user's no to the device that shows a code. It answers ErrNotFound
-// when the pair waits no more.
+// when the pair waits no more. When the outcome of the commit is unknown, it is made
+// again, and a no that is there by then is as good.
 func (s *Store) DenyDevice(ctx context.Context, userCode [32]byte, now time.Time) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := t.Exec(ctx, `UPDATE device_pairs SET state = $1 WHERE user_code = $2 AND state = $3 AND expires_at > $4`,
-			int64(authz.DeviceDenied), userCode[:], int64(authz.DevicePending), micros(now))
+	from := authz.DevicePending
+	return s.settle(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, `UPDATE device_pairs SET state = $1 WHERE user_code = $2 AND state IN ($3, $4) AND expires_at > $5`,
+			int64(authz.DeviceDenied), userCode[:], int64(authz.DevicePending), int64(from), micros(now))
+		from = authz.DeviceDenied // from the second run on
 		return need(rows, err, ErrNotFound)
 	})
 }

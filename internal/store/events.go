@@ -11,8 +11,12 @@ func (t *tx) event(ctx context.Context, by audit.By, e audit.Event) error {
 	if err := t.expire(ctx, "events", "id", "id", firstID(by.At.Add(-audit.Retention))-1); err != nil {
 		return err
 	}
+	id := t.eventID
+	if t.eventID = 0; id == 0 {
+		id = t.store.ids.next(by.At)
+	}
 	_, err := t.Exec(ctx, `INSERT INTO events (id, kind, at, account_id, actor_id, profile_id, detail, address, request_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		t.store.ids.next(by.At), string(e.Kind), micros(by.At), e.AccountID, by.AccountID, e.ProfileID, e.Detail, by.Address, by.RequestID)
+		id, string(e.Kind), micros(by.At), e.AccountID, by.AccountID, e.ProfileID, e.Detail, by.Address, by.RequestID)
 	return err
 }
 

@@ -79,7 +79,7 @@ const keptConsents = 100
 // Allow makes the account's grant to the profile, or widens the one there is, and
 // keeps the consent. It answers ErrNotFound when account or profile have ended.
 func (s *Store) Allow(ctx context.Context, a Allowance, by audit.By) (g authz.Grant, err error) {
-	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+	err = s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		g, err = t.allow(ctx, a, by)
 		return err
 	})
@@ -150,7 +150,7 @@ func (s *Store) ConnectedApplications(ctx context.Context, accountID int64) ([]C
 
 // RemoveGrant ends a grant of an account: every token that hangs on it.
 func (s *Store) RemoveGrant(ctx context.Context, accountID, grantID int64, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		var application string
 		var scopes []byte
 		if err := t.QueryRow(ctx, `DELETE FROM grants WHERE id = $1 AND account_id = $2 RETURNING (SELECT name FROM profiles WHERE id = profile_id), scopes`, grantID, accountID).Scan(&application, &scopes); err != nil {
@@ -229,8 +229,9 @@ func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Rede
 }
 
 // EndFamily ends the tokens of one family of a grant, if the grant is still there.
+// When the outcome of the commit is unknown, it is made again: ended is ended.
 func (s *Store) EndFamily(ctx context.Context, grantID int64, family authz.Family, now time.Time) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settle(ctx, func(ctx context.Context, t *tx) error {
 		_, err := t.endFamily(ctx, grantID, family, now)
 		return err
 	})

@@ -28,7 +28,7 @@ func (s *Store) HomeOf(ctx context.Context, accountID int64) (h account.Home, si
 // LinkHome gives an account its home, in place of one that it had. It answers
 // ErrHomeTaken when that is another account's.
 func (s *Store) LinkHome(ctx context.Context, accountID int64, h account.Home, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		if _, err := t.Exec(ctx, `DELETE FROM identities WHERE account_id = $1`, accountID); err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (s *Store) EndHomeSession(ctx context.Context, h account.Home, session stri
 	if h.Subject != storable(h.Subject) || session == "" || session != storable(session) {
 		return nil
 	}
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		type ended struct {
 			account int64
 			digest  [32]byte

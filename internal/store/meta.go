@@ -195,7 +195,7 @@ func (s *Store) SealingKeys(ctx context.Context) ([]SealingKey, error) {
 // RotateSealingKey publishes a new key that is used from `from` on, by when every
 // replica has it.
 func (s *Store) RotateSealingKey(ctx context.Context, from time.Time, by audit.By) (id uint8, err error) {
-	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+	err = s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		var newest int64
 		if err := t.QueryRow(ctx, `SELECT MAX(id) FROM sealing_keys`).Scan(&newest); err != nil {
 			return err
@@ -216,7 +216,7 @@ func (s *Store) RotateSealingKey(ctx context.Context, from time.Time, by audit.B
 // It says how many values it changed.
 func (s *Store) Reseal(ctx context.Context, by audit.By) (int, error) {
 	count := 0
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
+	err := s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		count = 0
 		var sealed []byte
 		if err := t.QueryRow(ctx, `SELECT value FROM meta WHERE name = $1`, metaSubjectKey).Scan(&sealed); err != nil {

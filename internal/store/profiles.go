@@ -79,7 +79,7 @@ func (s *Store) CreateProfile(ctx context.Context, n NewProfile, by audit.By) (r
 	if err != nil {
 		return p, err
 	}
-	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+	err = s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		return t.insertProfile(ctx, p, n.Logo, sealed, audit.ProfileCreated, by)
 	})
 	return p, err
@@ -232,7 +232,7 @@ func (s *Store) profileSnapshot(ctx context.Context, where string, args ...any) 
 
 // UpdateProfile saves the General form over version, or answers ErrStale.
 func (s *Store) UpdateProfile(ctx context.Context, developerID, id, version int64, f registry.ProfileForm, l LogoChange, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		var old []byte
 		if err := t.QueryRow(ctx, `SELECT logo FROM profiles WHERE id = $1 AND developer_id = $2`, id, developerID).Scan(&old); err != nil {
 			return notFound(err)
@@ -262,7 +262,7 @@ func (s *Store) UpdateProfile(ctx context.Context, developerID, id, version int6
 
 // SaveWebSettings replaces origins and return URLs over version, or answers ErrStale.
 func (s *Store) SaveWebSettings(ctx context.Context, developerID, id, version int64, origins []registry.AllowedOrigin, urls []registry.ReturnURL, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE profiles SET updated_at = $1, version = version + 1 WHERE id = $2 AND developer_id = $3 AND version = $4`, micros(by.At), id, developerID, version)
 		if err != nil {
 			return err
@@ -289,7 +289,7 @@ func (s *Store) SaveWebSettings(ctx context.Context, developerID, id, version in
 
 // SaveSettings saves the Settings form over version, or answers ErrStale.
 func (s *Store) SaveSettings(ctx context.Context, developerID, id, version int64, n registry.Settings, postLogout []registry.ReturnURL, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		values := append(settingsValues(n), micros(by.At), id, developerID, version)
 		rows, err := t.Exec(ctx, `UPDATE profiles SET (`+settingsColumns+`, updated_at, version) = (`+placeholders(len(values)-3)+`, version + 1)
 			WHERE id = $12 AND developer_id = $13 AND version = $14`, values...)
@@ -353,7 +353,7 @@ func placeholders(n int) string {
 
 // DeleteProfile ends a profile with all its credentials and grants, for good.
 func (s *Store) DeleteProfile(ctx context.Context, developerID, id int64, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		var logo []byte
 		var name string
 		if err := t.QueryRow(ctx, `DELETE FROM profiles WHERE id = $1 AND developer_id = $2 RETURNING logo, name`, id, developerID).Scan(&logo, &name); err != nil {
@@ -375,7 +375,7 @@ func (s *Store) DeleteProfile(ctx context.Context, developerID, id int64, by aud
 // SetProfileSuspended suspends a profile at the given time, or resumes it with a
 // zero one. It is the operator's: no developer account is asked for.
 func (s *Store) SetProfileSuspended(ctx context.Context, id int64, at time.Time, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE profiles SET suspended_at = $1, version = version + 1 WHERE id = $2`, micros(at), id)
 		if err := need(rows, err, ErrNotFound); err != nil {
 			return err

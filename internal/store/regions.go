@@ -26,7 +26,7 @@ func (s *Store) AdmitRegion(ctx context.Context, name string, n NewProfile, by a
 		return p, err
 	}
 	p.Region = name
-	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+	err = s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		var there int64
 		switch err := t.QueryRow(ctx, `SELECT id FROM profiles WHERE region = $1`, name).Scan(&there); {
 		case err == nil:
@@ -92,7 +92,7 @@ func (s *Store) RenewRegion(ctx context.Context, name, secret string, by audit.B
 		return registry.SecurityProfile{}, err
 	}
 	var p registry.SecurityProfile
-	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+	err = s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		// Locks the row against others who renew it.
 		if _, err := t.Exec(ctx, `UPDATE profiles SET version = version WHERE region = $1`, name); err != nil {
 			return err

@@ -28,7 +28,7 @@ func scanInitialToken(row scanner) (registry.InitialToken, error) {
 // CreateInitialToken keeps an initial access token by the digest of its value.
 func (s *Store) CreateInitialToken(ctx context.Context, k registry.InitialToken, digest [32]byte, by audit.By) (registry.InitialToken, error) {
 	k.ID, k.CreatedAt = s.ids.next(by.At), by.At
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
+	err := s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		if _, err := t.Exec(ctx, `INSERT INTO initial_tokens (`+initialTokenColumns+`, digest) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			k.ID, k.DeveloperID, k.Label, k.UsesLeft, micros(k.CreatedAt), micros(k.ExpiresAt), digest[:]); err != nil {
 			return err
@@ -67,7 +67,7 @@ func (s *Store) InitialTokens(ctx context.Context) ([]registry.InitialToken, err
 
 // RevokeInitialToken ends an initial access token. What registered with it stays.
 func (s *Store) RevokeInitialToken(ctx context.Context, id int64, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		var label string
 		if err := t.QueryRow(ctx, `DELETE FROM initial_tokens WHERE id = $1 RETURNING label`, id).Scan(&label); err != nil {
 			return notFound(err)
@@ -85,7 +85,7 @@ func (s *Store) Register(ctx context.Context, n NewProfile, digest [32]byte, by 
 	if err != nil {
 		return p, err
 	}
-	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+	err = s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		if err := t.QueryRow(ctx, `UPDATE initial_tokens SET uses_left = uses_left - 1 WHERE digest = $1 AND uses_left > 0 AND expires_at > $2 RETURNING developer_id`,
 			digest[:], micros(by.At)).Scan(&p.DeveloperID); err != nil {
 			return notFound(err)
@@ -105,7 +105,7 @@ func (s *Store) RegisterOpen(ctx context.Context, n NewProfile, most int, by aud
 	if err != nil {
 		return p, err
 	}
-	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+	err = s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		// One after the other: the count holds only if nobody else counts meanwhile.
 		if _, err := t.Exec(ctx, `INSERT INTO meta (name, value) VALUES ('open_registration', $1) ON CONFLICT (name) DO UPDATE SET value = $1`, []byte{}); err != nil {
 			return err

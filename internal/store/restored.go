@@ -30,7 +30,7 @@ const metaRestored = "restored_at"
 func (s *Store) Restored(ctx context.Context, by audit.By) error {
 	epoch := make([]byte, 16)
 	rand.Read(epoch)
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		if _, err := t.Exec(ctx, `UPDATE feed SET epoch = $1 WHERE id = 1`, epoch); err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ import (
 // ErrNameTaken, or ErrTooMany when no number is left: one that was ever given out is in
 // grants and tokens, and is not given again.
 func (s *Store) CreateScope(ctx context.Context, scope registry.Scope, by audit.By) (registry.Scope, error) {
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
+	err := s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		// The row of the first scope is held by who gives out a number.
 		if _, err := t.Exec(ctx, `UPDATE scopes SET version = version WHERE number = (SELECT MIN(number) FROM scopes)`); err != nil {
 			return err
@@ -58,7 +58,7 @@ func (t *tx) holdAudience(ctx context.Context, profileID int64) error {
 // it since, ErrNotFound when it is retired or its API is none any more, ErrNameTaken
 // when another scope has one of its names.
 func (s *Store) UpdateScope(ctx context.Context, scope registry.Scope, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE scopes SET (name, aliases, essential, restricted, without_user, claims, audience, version) = ($2, $3, $4, $5, $6, $7, $8, version + 1)
 			WHERE number = $1 AND version = $9 AND retired_at = 0`, append(scopeValues(scope), scope.Version)...)
 		if err != nil {
@@ -95,7 +95,7 @@ func (t *tx) missedScope(ctx context.Context, number int) error {
 // tokens that have it are good for what else they have. Its row stays, so that its
 // number is not given again; its names can be.
 func (s *Store) RetireScope(ctx context.Context, number int, version int64, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		var name string
 		err := t.QueryRow(ctx, `UPDATE scopes SET retired_at = $1, version = version + 1
 			WHERE number = $2 AND version = $3 AND retired_at = 0 AND number >= $4 RETURNING name`, micros(by.At), number, version, registry.FirstOwnNumber).Scan(&name)
@@ -137,7 +137,7 @@ func (s *Store) WithdrawScopes(ctx context.Context, profileID int64, set oauth.S
 }
 
 func (s *Store) changeScopes(ctx context.Context, profileID int64, by audit.By, e audit.Event, change func(*tx) error) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE profiles SET version = version + 1 WHERE id = $1`, profileID)
 		if err := need(rows, err, ErrNotFound); err != nil {
 			return err
@@ -154,7 +154,7 @@ func (s *Store) changeScopes(ctx context.Context, profileID int64, by audit.By, 
 // ErrNameTaken when another profile has the identifier, and ErrInUse when a profile is
 // to be none that scopes are for.
 func (s *Store) SetAudience(ctx context.Context, profileID int64, audience string, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		// First, so that no scope is made for it meanwhile.
 		rows, err := t.Exec(ctx, `UPDATE profiles SET audience = $1, version = version + 1 WHERE id = $2`, audience, profileID)
 		if sqldb.IsUnique(err) {

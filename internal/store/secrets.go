@@ -53,7 +53,7 @@ func (s *Store) AddSecret(ctx context.Context, developerID, profileID int64, val
 	if err != nil {
 		return c, err
 	}
-	return c, s.write(ctx, func(ctx context.Context, t *tx) error {
+	return c, s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		if err := t.ownProfile(ctx, developerID, profileID); err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (s *Store) AddSecret(ctx context.Context, developerID, profileID int64, val
 // end back. One that has ended already stays ended. It answers ErrTooMany rather
 // than leave the profile without a secret that has no end.
 func (s *Store) EndSecret(ctx context.Context, developerID, profileID, secretID int64, at time.Time, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		if err := t.ownProfile(ctx, developerID, profileID); err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (s *Store) UseSecret(ctx context.Context, developerID, profileID, secretID 
 
 func (s *Store) openSecret(ctx context.Context, developerID, profileID, secretID int64, why audit.Kind, by audit.By) (string, error) {
 	var sealed []byte
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
+	err := s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		err := t.QueryRow(ctx, `SELECT s.sealed FROM secrets AS s JOIN profiles AS p ON p.id = s.profile_id
 			WHERE s.id = $1 AND p.id = $2 AND p.developer_id = $3`, secretID, profileID, developerID).Scan(&sealed)
 		if err != nil {

@@ -23,10 +23,11 @@ func scanSession(row scanner) (account.Session, error) {
 	return s, fixed(s.Digest[:], digest, "sessions.digest")
 }
 
-// CreateSession keeps a session.
+// CreateSession keeps a session. When the outcome of the commit is unknown, it is made
+// again: nobody else can have its digest.
 func (s *Store) CreateSession(ctx context.Context, n account.Session) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
-		if _, err := t.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+	return s.settle(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := t.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (digest) DO NOTHING`,
 			n.Digest[:], n.AccountID, micros(n.CreatedAt), micros(n.AuthenticatedAt), micros(n.LastSeenAt), micros(n.ExpiresAt), n.UserAgent, n.Address, n.ID, n.HomeSession); err != nil {
 			return err
 		}
@@ -36,14 +37,19 @@ func (s *Store) CreateSession(ctx context.Context, n account.Session) error {
 
 // RenewSession lets n take the place of its account's session old: another digest and
 // other times, and to applications the same session. It answers ErrNotFound when old
-// has ended.
+// has ended. When the outcome of the commit is unknown, it is made again: nobody else
+// can have made a session of that digest.
 func (s *Store) RenewSession(ctx context.Context, old [32]byte, n account.Session) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settle(ctx, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE sessions SET digest = $1, created_at = $2, authenticated_at = $3, last_seen_at = $4, expires_at = $5, user_agent = $6, address = $7,
 			id = CASE id WHEN 0 THEN $8 ELSE id END, home_session = $11 WHERE digest = $9 AND account_id = $10 AND expires_at > $2`,
 			n.Digest[:], micros(n.CreatedAt), micros(n.AuthenticatedAt), micros(n.LastSeenAt), micros(n.ExpiresAt), n.UserAgent, n.Address, n.ID, old[:], n.AccountID, n.HomeSession)
-		if err := need(rows, err, ErrNotFound); err != nil {
+		if err != nil {
 			return err
+		}
+		if rows == 0 {
+			var one int64
+			return notFound(t.QueryRow(ctx, `SELECT account_id FROM sessions WHERE digest = $1`, n.Digest[:]).Scan(&one))
 		}
 		t.sessionChanged(old)
 		return nil
@@ -92,7 +98,7 @@ func (s *Store) TouchSession(ctx context.Context, digest [32]byte, seen, expires
 
 // ReauthenticateSession notes that the password was given again.
 func (s *Store) ReauthenticateSession(ctx context.Context, digest [32]byte, now time.Time) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settle(ctx, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE sessions SET authenticated_at = $1 WHERE digest = $2`, micros(now), digest[:])
 		if err := need(rows, err, ErrNotFound); err != nil {
 			return err
@@ -104,7 +110,7 @@ func (s *Store) ReauthenticateSession(ctx context.Context, digest [32]byte, now 
 
 // EndSession ends one session of an account. One that is not there is no error.
 func (s *Store) EndSession(ctx context.Context, accountID int64, digest [32]byte, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, `UPDATE sessions SET expires_at = 0 WHERE digest = $1 AND account_id = $2`, digest[:], accountID)
 		if err != nil || rows == 0 {
 			return err
@@ -119,7 +125,7 @@ func (s *Store) EndSession(ctx context.Context, accountID int64, digest [32]byte
 
 // EndOtherSessions ends all sessions of an account but keep.
 func (s *Store) EndOtherSessions(ctx context.Context, accountID int64, keep [32]byte, by audit.By) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		if err := t.endSessions(ctx, accountID, keep, by.At); err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func (s *Store) AddSigningKey(ctx context.Context, k SigningKey, by audit.By) er
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		if _, err := t.Exec(ctx, `INSERT INTO signing_keys (id, alg, private, created_at, usable_from, retired_at) VALUES ($1, $2, $3, $4, $5, 0)`,
 			k.ID, k.Algorithm, sealed, micros(k.CreatedAt), micros(k.UsableFrom)); err != nil {
 			return err

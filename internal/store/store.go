@@ -80,6 +80,7 @@ type tx struct {
 	*sqldb.Tx
 	store   *Store
 	changes []Change
+	eventID int64 // of the first event, 0 for any
 }
 
 func (t *tx) changed(kind ChangeKind, id int64) {

@@ -1,9 +1,11 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -119,8 +121,12 @@ func TestObserve(t *testing.T) {
 		if len(told) != 0 {
 			t.Errorf("told of what was not done: %+v", told)
 		}
-		w.Faults.Fail(1, faultdb.FailedButApplied, faultdb.Commit)
-		wantErr(t, "a commit without an answer", save(2), sqldb.ErrOutcomeUnknown)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		w.Faults.FailFrom(1, faultdb.FailedButApplied, faultdb.Commit)
+		err := w.Store.UpdateAccount(ctx, a.ID, 2, store.AccountDetails{Name: "Anne"}, storetest.By(0))
+		w.Faults.Reset()
+		wantErr(t, "a commit without an answer", err, sqldb.ErrOutcomeUnknown)
 		if len(told) != 1 || told[0].ID() != a.ID {
 			t.Errorf("told %+v of what may have been done", told)
 		}
