@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -8,6 +9,8 @@ import (
 
 	"gatelodge/internal/audit"
 	"gatelodge/internal/oauth"
+	"gatelodge/internal/oidc"
+	"gatelodge/internal/store"
 	"gatelodge/internal/web"
 )
 
@@ -50,8 +53,35 @@ func (p *Provider) authorize(d oauth.Dialect) web.Handler {
 			http.Redirect(w, r, to, http.StatusSeeOther)
 			return nil
 		}
-		return p.dispatch(w, r, q)
+		return p.goOn(w, r, q)
 	}
+}
+
+// goOn is dispatch, where a failure of ours may be for the application to hear.
+func (p *Provider) goOn(w http.ResponseWriter, r *http.Request, q *request) error {
+	if err := p.dispatch(w, r, q); err != nil {
+		return p.turnAway(w, r, interrupt(err, q.prompt, q.target()))
+	}
+	return nil
+}
+
+// interruption is a failure of ours that the application is told of: with prompt=none
+// nobody sits before the page. Who does is better served by a page with Try again.
+type interruption struct {
+	cause error
+	target
+}
+
+func (e *interruption) Error() string { return e.cause.Error() }
+func (e *interruption) Unwrap() error { return e.cause }
+
+// interrupt makes an interruption out of what went wrong after the return URL was
+// found good, if there is nobody to see a page.
+func interrupt(err error, prompt oidc.Prompt, t target) error {
+	if _, page := errors.AsType[*web.Error](err); page || !prompt.Has(oidc.PromptNone) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &interruption{err, t}
 }
 
 // turnAway answers the error of an authorization request, in the way that is safe.
@@ -62,6 +92,14 @@ func (p *Provider) turnAway(w http.ResponseWriter, r *http.Request, err error) e
 	if e, ok := errors.AsType[*rejection](err); ok {
 		p.refuse(r, e.profile, audit.Refusal{Endpoint: r.URL.Path, Code: string(e.cause.Code), Words: words(e.cause)})
 		return p.redirectError(w, r, e)
+	}
+	if e, ok := errors.AsType[*interruption](err); ok {
+		// RFC 6749 section 4.1.2.1: a status cannot be sent by a redirect.
+		cause := &oauth.Error{Code: oauth.ServerError, Description: "The server has failed"}
+		if store.IsUnavailable(err) {
+			cause = &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "The service is temporarily unavailable"}
+		}
+		return errors.Join(err, p.redirectError(w, r, &rejection{cause: cause, target: e.target}))
 	}
 	return err
 }

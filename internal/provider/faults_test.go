@@ -243,15 +243,21 @@ func TestBroken(t *testing.T) {
 	w := sim.NewWith(t, sim.Options{Database: cfg})
 	app := w.NewApplication()
 	code := w.SignUp("Ada Lovelace").Code(app, sim.Amazon)
+	breakTable(t, cfg, "redemptions")
+	got := app.Redeem(sim.Amazon, code)
+	if got.Status != http.StatusInternalServerError || got.Text("error") != "server_error" || got.Text("request_id") == "" || got.Header.Get("Retry-After") != "" {
+		t.Errorf("%v, Retry-After %q", got, got.Header.Get("Retry-After"))
+	}
+}
+
+// breakTable makes every statement fail that needs a table.
+func breakTable(t *testing.T, cfg sqldb.Config, table string) {
+	t.Helper()
 	err := sqldbtest.Open(t, cfg).Write(t.Context(), func(ctx context.Context, tx *sqldb.Tx) error {
-		_, err := tx.Exec(ctx, `ALTER TABLE redemptions RENAME TO lost`)
+		_, err := tx.Exec(ctx, `ALTER TABLE `+table+` RENAME TO lost_`+table)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	got := app.Redeem(sim.Amazon, code)
-	if got.Status != http.StatusInternalServerError || got.Text("error") != "server_error" || got.Text("request_id") == "" || got.Header.Get("Retry-After") != "" {
-		t.Errorf("%v, Retry-After %q", got, got.Header.Get("Retry-After"))
 	}
 }

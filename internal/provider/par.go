@@ -127,7 +127,7 @@ func (p *Provider) authorizePushed(w http.ResponseWriter, r *http.Request, value
 	if err != nil {
 		return p.turnAway(w, r, err)
 	}
-	return p.dispatch(w, r, q)
+	return p.goOn(w, r, q)
 }
 
 func (p *Provider) takePushed(r *http.Request, values url.Values, id string) (*request, error) {

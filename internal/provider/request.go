@@ -78,7 +78,7 @@ type unsafeTarget struct {
 func (e *unsafeTarget) Error() string { return e.cause.Error() }
 
 // verify reads an authorization request. Its errors are *unsafeTarget, *rejection,
-// or what went wrong with the database.
+// *interruption, or what went wrong with the database.
 func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialect) (*request, error) {
 	params := oauth.ParseParams(values)
 	clientID, sent, perr := oauth.ParseAuthorizationTarget(params)
@@ -106,9 +106,8 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	if perr == nil && origin != "" && mode == oauth.ModeFormPost {
 		mode, perr = oauth.ModeQuery, oauth.InvalidParameter("response_mode").Because("The relay page of a popup takes no form. Leave response_mode=form_post out.")
 	}
-	reject := func(e *oauth.Error) error {
-		return &rejection{cause: e, profile: profile, target: target{redirect: redirect, mode: mode, state: params.Value("state"), dialect: d}}
-	}
+	back := target{redirect: redirect, mode: mode, state: params.Value("state"), dialect: d}
+	reject := func(e *oauth.Error) error { return &rejection{cause: e, profile: profile, target: back} }
 	if perr != nil {
 		return nil, reject(perr)
 	}
@@ -134,19 +133,20 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 	if perr := publicPKCE(profile.Settings.Kind, parsed); perr != nil {
 		return nil, reject(perr)
 	}
+	prompt, promptErr := oidc.ParsePrompt(parsed.Prompt)
 	table, err := p.View.Scopes(ctx)
 	if err != nil {
-		return nil, err
+		return nil, interrupt(err, prompt, back)
 	}
 	if perr := refuseObjects(values, parsed.Scope, table); perr != nil {
 		return nil, reject(perr)
 	}
 	q := &request{
 		AuthorizationRequest: parsed, values: values, dialect: d, profile: profile, redirect: redirect, origin: origin, table: table,
-		nonce: params.Value("nonce"), startedAt: p.Now(),
+		nonce: params.Value("nonce"), startedAt: p.Now(), prompt: prompt,
 	}
-	if q.prompt, perr = oidc.ParsePrompt(parsed.Prompt); perr != nil {
-		return nil, reject(perr)
+	if promptErr != nil {
+		return nil, reject(promptErr)
 	}
 	if q.maxAge, perr = oidc.ParseMaxAge(params.Value("max_age")); perr != nil {
 		return nil, reject(perr)
@@ -159,13 +159,16 @@ func (p *Provider) verify(ctx context.Context, values url.Values, d oauth.Dialec
 		return nil, reject(e)
 	}
 	if err != nil {
-		return nil, err
+		return nil, interrupt(err, prompt, back)
 	}
 	err = p.readOpenID(ctx, q, params)
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return nil, reject(e)
 	}
-	return q, err
+	if err != nil {
+		return nil, interrupt(err, prompt, back)
+	}
+	return q, nil
 }
 
 // askedScopes are the scopes that a profile asks for, if it may.
