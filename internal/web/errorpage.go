@@ -103,16 +103,26 @@ func (k *Kit) writeFailure(w http.ResponseWriter, r *http.Request, status int, t
 		Passing   bool // it will go away by itself
 		Posted    *posted
 		Retry     string
+		Look      string // where to see whether the change was made
 	}{RequestID: RequestID(r.Context()), Title: title, Passing: status == http.StatusServiceUnavailable}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		data.Retry = localURL(r.URL)
 	case http.MethodPost:
-		data.Posted = k.rebuild(r)
+		data.Posted, data.Look = k.rebuild(r), postedFrom(r)
 	}
 	return k.errors.Render(w, r, status, "failure", Page{
 		Title: title, Narrow: true, Data: data,
 	})
+}
+
+// postedFrom is the page that a form was on, "" where the browser does not say.
+func postedFrom(r *http.Request) string {
+	from, err := url.Parse(r.Referer())
+	if err != nil || from.Host == "" || from.Host != r.Host {
+		return ""
+	}
+	return localURL(from)
 }
 
 // localURL is the address of this request as a link that cannot leave this

@@ -230,3 +230,26 @@ func TestLabelsOfTheLongestPath(t *testing.T) {
 		}
 	}
 }
+
+// TestFailureShowsWhereToLook: nobody knows whether what was posted was done, so there is
+// a link to the page that the form was on. It never leads anywhere else.
+func TestFailureShowsWhereToLook(t *testing.T) {
+	k := testKit(t, Options{})
+	for referer, want := range map[string]string{
+		"http://example.com/console/profiles/1?tab=2": `href="/console/profiles/1?tab=2" target="_blank"`,
+		"https://evil.example/console":                "",
+		"http://example.com//evil.example":            `href="/" target="_blank"`,
+		"/console":                                    "",
+		"":                                            "",
+	} {
+		r := post("/console/profiles/1/secrets", url.Values{"name": {"kept words"}})
+		r.Header.Set("Referer", referer)
+		page := serve(failing(k), r).Body.String()
+		if want != "" && !strings.Contains(page, want) || strings.Contains(page, "_blank") != (want != "") || strings.Contains(page, "evil") {
+			t.Errorf("%q: %s", referer, page)
+		}
+		if !strings.Contains(page, "Whether your change was made is not known") || !strings.Contains(page, "before you send it once more") {
+			t.Errorf("%q: the page does not say what is not known", referer)
+		}
+	}
+}
