@@ -21,8 +21,12 @@ type Grant struct {
 	// difference is what was left unticked.
 	Scopes oauth.ScopeSet
 	Asked  oauth.ScopeSet
-	// Ended lists the families that a replayed code has ended.
-	Ended      []Family
+	// Ended lists the families that have ended, as long as anybody may have a token of
+	// theirs that is not told otherwise.
+	Ended []Family
+	// EndedUntil: refresh tokens that do not rotate and were issued by then have ended.
+	// It takes the place of the oldest in Ended where there are many.
+	EndedUntil time.Time
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 	LastUsedAt time.Time
@@ -30,6 +34,16 @@ type Grant struct {
 
 // Live reports whether tokens of family f are still good as far as the grant goes.
 func (g *Grant) Live(f Family) bool { return !slices.Contains(g.Ended, f) }
+
+// Refreshes reports whether a refresh token is still good as far as the grant goes.
+// Of one that rotates its family's row knows more.
+func (g *Grant) Refreshes(t RefreshToken) bool {
+	return g.Live(t.Family) && (t.Rotating || t.IssuedAt.After(g.EndedUntil))
+}
+
+// EndedRetention is how long a family that has ended is remembered for its access
+// tokens: until the last of them has expired by every clock.
+const EndedRetention = AccessTokenLifetime + 10*ClockSkew
 
 // Effective is what a token of scopes t may still do: a scope taken out of the
 // grant leaves all its tokens at once, and a grant that grew does not widen

@@ -36,6 +36,8 @@ func (p *Provider) refresh(ctx context.Context, x *exchange) (issue, error) {
 		return issue{}, bad("The refresh token is bound to a key, and the request has no DPoP proof by that key.")
 	case !grant.Live(token.Family):
 		return issue{}, bad("The tokens that this refresh token belongs to were ended: its code was used twice, or the application revoked them.")
+	case !grant.Refreshes(token):
+		return issue{}, bad("The application has revoked so many sign-ins of this user that the oldest ones ended with them. The user signs in again.")
 	}
 	if err := p.liveAccount(ctx, grant.AccountID); err != nil {
 		return issue{}, orFailed(err, bad("The user’s account has ended or is disabled."))

@@ -96,7 +96,7 @@ func (p *Provider) inspectRefresh(r *http.Request, client *registry.SecurityProf
 	if err == nil && !hasDevice(client, token.Extra.Device) {
 		err = oauth.InvalidRefreshToken()
 	}
-	if err != nil || grant.ProfileID != client.ID || !grant.Live(token.Family) {
+	if err != nil || grant.ProfileID != client.ID || !grant.Refreshes(token) {
 		return introspection{}, err
 	}
 	if err := p.liveAccount(r.Context(), grant.AccountID); err != nil {

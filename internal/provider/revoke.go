@@ -8,6 +8,7 @@ import (
 
 	"gatelodge/internal/authz"
 	"gatelodge/internal/oauth"
+	"gatelodge/internal/store"
 )
 
 // revoke is RFC 7009. Access tokens and refresh tokens of one family end together:
@@ -36,7 +37,7 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Provider) endTokens(ctx context.Context, x *exchange, text string) error {
-	grantID, family, profileID, device, err := p.familyOf(ctx, text, x.now)
+	end, owner, err := p.familyOf(ctx, text, x.now)
 	if _, gone := errors.AsType[*oauth.Error](err); gone {
 		return nil
 	}
@@ -44,26 +45,31 @@ func (p *Provider) endTokens(ctx context.Context, x *exchange, text string) erro
 		return err
 	}
 	switch {
-	case profileID != x.client.ID, x.device != 0 && device != x.device:
+	case owner.profile != x.client.ID, x.device != 0 && owner.device != x.device:
 		// Section 2.1: the request is refused when the token is another client's.
 		return oauth.NotAuthorized().Because("The token to revoke was given to another application.")
-	case grantID == 0:
+	case end.GrantID == 0:
 		return &oauth.Error{Code: oauth.UnsupportedTokenType, Description: "Tokens of client credentials end by themselves"}
 	}
-	return p.Store.EndFamily(ctx, grantID, family, x.now)
+	return p.Store.EndFamily(ctx, end, x.now)
 }
 
-func (p *Provider) familyOf(ctx context.Context, text string, now time.Time) (grantID int64, family authz.Family, profileID, device int64, err error) {
+// tokenOwner is whom a token was given to: the profile's own client, or a device's.
+type tokenOwner struct{ profile, device int64 }
+
+func (p *Provider) familyOf(ctx context.Context, text string, now time.Time) (store.FamilyEnd, tokenOwner, error) {
 	if _, ok := cutPrefix(text, standardRefresh, amazonRefresh); ok {
-		token, grant, err := p.openRefreshToken(ctx, text)
+		t, grant, err := p.openRefreshToken(ctx, text)
 		if err != nil {
-			return 0, family, 0, 0, err
+			return store.FamilyEnd{}, tokenOwner{}, err
 		}
-		return grant.ID, token.Family, grant.ProfileID, token.Extra.Device, nil
+		return store.FamilyEnd{GrantID: grant.ID, Family: t.Family, Rotating: t.Rotating, IssuedBy: t.IssuedAt}, tokenOwner{grant.ProfileID, t.Extra.Device}, nil
 	}
 	b, err := p.checkToken(ctx, text, now)
 	if err != nil {
-		return 0, family, 0, 0, err
+		return store.FamilyEnd{}, tokenOwner{}, err
 	}
-	return b.token.GrantID, b.token.Family, b.profile.ID, b.token.Extra.Device, nil
+	// Its refresh token is no younger, but for the clocks of two servers.
+	issuedBy := b.token.IssuedAt.Add(2 * authz.ClockSkew)
+	return store.FamilyEnd{GrantID: b.token.GrantID, Family: b.token.Family, IssuedBy: issuedBy}, tokenOwner{b.profile.ID, b.token.Extra.Device}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"gatelodge/internal/faultdb"
 	"gatelodge/internal/sim"
@@ -130,6 +131,42 @@ func TestRevocation(t *testing.T) {
 					break
 				}
 			}
+		}
+	})
+}
+
+// TestManyRevocations: an application that revokes its tokens at each sign-out does so for
+// years. None comes back, the sign-ins of today go on, and only one that is older than
+// the last hundred that ended has to be made again.
+func TestManyRevocations(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, w *sim.World) {
+		app, user := w.NewApplication(), w.SignUp("Ada Lovelace")
+		signIn := func() string {
+			return app.Redeem(sim.Standard, user.Code(app, sim.Standard)).Text("refresh_token")
+		}
+		oldest := signIn()
+		var ended []string
+		for i := range 102 {
+			time.Sleep(time.Minute)
+			ended = append(ended, signIn())
+			if got := revoke(w, app, ended[i]); got.Status != http.StatusOK {
+				t.Fatal(got)
+			}
+		}
+		time.Sleep(time.Minute)
+		newest := signIn()
+		time.Sleep(3 * time.Minute)
+		for i, token := range append(ended, oldest) {
+			refused(t, itoa(int64(i)), app.Refresh(sim.Standard, token), "invalid_grant")
+			if got := introspect(w, app, token); got.Body != `{"active":false}` {
+				t.Errorf("sign-in %d: %v", i, got)
+			}
+		}
+		if got := app.Refresh(sim.Standard, newest); got.Status != http.StatusOK {
+			t.Errorf("the sign-in of today: %v", got)
+		}
+		if got := introspect(w, app, newest); got.Body == `{"active":false}` {
+			t.Errorf("the sign-in of today: %v", got)
 		}
 	})
 }

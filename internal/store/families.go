@@ -60,7 +60,7 @@ func (s *Store) Rotate(ctx context.Context, grantID int64, family authz.Family, 
 		if err := t.QueryRow(ctx, `SELECT account_id, profile_id FROM grants WHERE id = $1`, grantID).Scan(&accountID, &profileID); err != nil {
 			return err
 		}
-		ended, err := t.endFamily(ctx, grantID, family, now)
+		ended, err := t.endFamily(ctx, FamilyEnd{GrantID: grantID, Family: family, Rotating: true}, now)
 		if err != nil || !ended {
 			return err
 		}

@@ -12,17 +12,17 @@ import (
 	"gatelodge/internal/sqldb"
 )
 
-const grantColumns = `id, account_id, profile_id, scopes, asked, created_at, updated_at, last_used_at`
+const grantColumns = `id, account_id, profile_id, scopes, asked, created_at, updated_at, last_used_at, ended_until`
 
 func scanGrant(row scanner, more ...any) (authz.Grant, error) {
 	var g authz.Grant
 	var scopes, asked []byte
-	var created, updated, used int64
-	err := row.Scan(append([]any{&g.ID, &g.AccountID, &g.ProfileID, &scopes, &asked, &created, &updated, &used}, more...)...)
+	var created, updated, used, ended int64
+	err := row.Scan(append([]any{&g.ID, &g.AccountID, &g.ProfileID, &scopes, &asked, &created, &updated, &used, &ended}, more...)...)
 	if err != nil {
 		return g, notFound(err)
 	}
-	g.CreatedAt, g.UpdatedAt, g.LastUsedAt = fromMicros(created), fromMicros(updated), fromMicros(used)
+	g.CreatedAt, g.UpdatedAt, g.LastUsedAt, g.EndedUntil = fromMicros(created), fromMicros(updated), fromMicros(used), fromMicros(ended)
 	if g.Scopes, err = oauth.ParseScopeSet(scopes); err != nil {
 		return g, err
 	}
@@ -92,7 +92,7 @@ func (t *tx) allow(ctx context.Context, a Allowance, by audit.By) (authz.Grant, 
 	if err != nil {
 		return authz.Grant{}, notFound(err)
 	}
-	g, err := scanGrant(t.QueryRow(ctx, `INSERT INTO grants (`+grantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $6, 0)
+	g, err := scanGrant(t.QueryRow(ctx, `INSERT INTO grants (`+grantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $6, 0, 0)
 		ON CONFLICT (account_id, profile_id) DO UPDATE SET updated_at = $6 RETURNING `+grantColumns,
 		t.store.ids.next(by.At), a.AccountID, a.ProfileID, scopeColumn(a.Allowed), scopeColumn(a.Asked), micros(by.At)))
 	if err != nil {
@@ -125,7 +125,7 @@ type ConnectedApplication struct {
 
 // ConnectedApplications lists what an account has allowed, the newest first.
 func (s *Store) ConnectedApplications(ctx context.Context, accountID int64) ([]ConnectedApplication, error) {
-	rows, err := s.db.Query(ctx, `SELECT g.id, g.account_id, g.profile_id, g.scopes, g.asked, g.created_at, g.updated_at, g.last_used_at, p.name, p.privacy_url, p.logo, d.company
+	rows, err := s.db.Query(ctx, `SELECT g.id, g.account_id, g.profile_id, g.scopes, g.asked, g.created_at, g.updated_at, g.last_used_at, g.ended_until, p.name, p.privacy_url, p.logo, d.company
 		FROM grants AS g JOIN profiles AS p ON p.id = g.profile_id JOIN developers AS d ON d.id = p.developer_id WHERE g.account_id = $1 ORDER BY g.id DESC`, accountID)
 	if err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Rede
 			return err
 		}
 		result = authz.Replayed
-		ended, err := t.endFamily(ctx, grantID, code, now)
+		ended, err := t.endFamily(ctx, FamilyEnd{GrantID: grantID, Family: code}, now)
 		if err != nil || !ended {
 			return err
 		}
@@ -226,23 +226,4 @@ func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Rede
 		return authz.Redeemed, nil
 	}
 	return result, nil
-}
-
-// EndFamily ends the tokens of one family of a grant, if the grant is still there.
-// When the outcome of the commit is unknown, it is made again: ended is ended.
-func (s *Store) EndFamily(ctx context.Context, grantID int64, family authz.Family, now time.Time) error {
-	return s.settle(ctx, func(ctx context.Context, t *tx) error {
-		_, err := t.endFamily(ctx, grantID, family, now)
-		return err
-	})
-}
-
-// endFamily reports whether it was this call that ended the family.
-func (t *tx) endFamily(ctx context.Context, grantID int64, family authz.Family, now time.Time) (bool, error) {
-	rows, err := t.Exec(ctx, `INSERT INTO ended_families (grant_id, family, ended_at) SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM grants WHERE id = $1) ON CONFLICT DO NOTHING`,
-		grantID, family[:], micros(now))
-	if rows > 0 {
-		t.changed(GrantChanged, grantID)
-	}
-	return rows > 0, err
 }

@@ -162,7 +162,9 @@ var settled = map[string]func(*testing.T, *storetest.World, byte) settling{
 	"revoke": func(t *testing.T, w *storetest.World, mark byte) settling {
 		a, p := personAndProfile(t, w, mark)
 		g := allow(t, w, a.ID, p.ID)
-		return settling{func() error { return w.Store.EndFamily(t.Context(), g.ID, authz.Family{mark}, storetest.Now()) },
+		return settling{func() error {
+			return w.Store.EndFamily(t.Context(), store.FamilyEnd{GrantID: g.ID, Family: authz.Family{mark}}, storetest.Now())
+		},
 			g.ID, map[string]int{`ended_families WHERE grant_id = $1`: 1}}
 	},
 	"push a request": func(t *testing.T, w *storetest.World, mark byte) settling {
