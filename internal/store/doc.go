@@ -19,6 +19,8 @@
 //	throttles        until the bucket is full again
 //	device_pairs     [authz.DeviceLifetime] and [authz.DeviceRetention]
 //	redemptions      the code's lifetime and twice the permitted clock skew
+//	ended_families   [authz.EndedRetention], if their refresh tokens rotate; of others
+//	                 [keptEnded] for each grant stay, and those before for [keptMarked]
 //	session_clients  a session's lifetime
 //	logout_notices   a day, deleted by whoever looks for those that are due
 //	proofs           as long as any replica would take the proof
