@@ -524,8 +524,8 @@ func TestDocument(t *testing.T) {
 				return got
 			},
 			"500": func() sim.Answer {
-				w.db.Fail(1, faultdb.Failed)
-				defer w.db.Reset()
+				w.change("ALTER TABLE members RENAME TO lost")
+				defer w.change("ALTER TABLE lost RENAME TO members")
 				return c.get(path)
 			},
 			"503": func() sim.Answer {

@@ -82,9 +82,9 @@ func fromGuard(e *guard.Error) *refusal {
 	return refused
 }
 
-// unavailable: the token could not be checked.
-func unavailable() *refusal {
-	return &refusal{status: http.StatusServiceUnavailable, code: "temporarily_unavailable", words: "The access token cannot be checked at the moment: try again.", retryAfter: time.Second}
+// unavailable is a refusal that passes by itself.
+func unavailable(words string) *refusal {
+	return &refusal{status: http.StatusServiceUnavailable, code: "temporarily_unavailable", words: words, retryAfter: time.Second}
 }
 
 func (e *refusal) write(w http.ResponseWriter, r *http.Request) error {

@@ -49,7 +49,7 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, list resource) erro
 	}
 	if err != nil {
 		web.LogAttr(r.Context(), slog.String("cause", err.Error()))
-		return unavailable()
+		return unavailable("The access token cannot be checked at the moment: try again.")
 	}
 	web.LogAttr(r.Context(), slog.String("client_id", who.ClientID))
 	c := &call{Request: r, who: who, now: a.Now()}
@@ -66,6 +66,10 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, list resource) erro
 	page, total, err := list(c)
 	if errors.Is(err, store.ErrNotFound) {
 		return notFound("There is nothing with this id.")
+	}
+	if store.IsUnavailable(err) && c.Context().Err() == nil {
+		web.LogAttr(r.Context(), slog.String("cause", err.Error()))
+		return unavailable("The reports cannot be looked up at the moment: try again.")
 	}
 	if err != nil {
 		return err

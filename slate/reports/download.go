@@ -68,14 +68,13 @@ func (l *Library) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		l.Log.ErrorContext(r.Context(), "an archive cannot be opened", "error", err)
-		refuse(w, http.StatusInternalServerError, "The file cannot be read at the moment.")
+		l.unreadable(w, r, err)
 		return
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		refuse(w, http.StatusInternalServerError, "The file cannot be read at the moment.")
+		l.unreadable(w, r, err)
 		return
 	}
 	h := w.Header()
@@ -86,6 +85,14 @@ func (l *Library) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A name says what is in the file, so it serves for comparing too.
 	h.Set("ETag", `"`+strings.TrimSuffix(name, ".zip")+`"`)
 	http.ServeContent(w, r, name, info.ModTime(), file)
+}
+
+// unreadable answers for a folder of archives that cannot be reached: it is the
+// operator's to mend, and the same address is good then.
+func (l *Library) unreadable(w http.ResponseWriter, r *http.Request, err error) {
+	l.Log.ErrorContext(r.Context(), "an archive cannot be opened", "error", err)
+	w.Header().Set("Retry-After", "30")
+	refuse(w, http.StatusServiceUnavailable, "The file cannot be read at the moment: try again.")
 }
 
 func refuse(w http.ResponseWriter, status int, words string) {

@@ -35,6 +35,10 @@ var (
 	ErrLastManager = errors.New("slate: the last one who may manage the account")
 )
 
+// IsUnavailable reports whether err says no more than that the database cannot answer
+// now, or that it is not known whether a write was made.
+func IsUnavailable(err error) bool { return sqldb.IsUnavailable(err) }
+
 // Store holds every query. It is safe for concurrent use.
 type Store struct {
 	db    *sqldb.DB
