@@ -56,6 +56,8 @@ type world struct {
 	log *lockedBuffer
 	// cut is set while Gatelodge cannot be reached from Slate.
 	cut atomic.Bool
+	// asked counts the questions about tokens.
+	asked atomic.Int64
 	// stop ends what Slate does beside requests.
 	stop func()
 
@@ -129,6 +131,9 @@ type toGatelodge struct{ w *world }
 func (l toGatelodge) RoundTrip(r *http.Request) (*http.Response, error) {
 	if l.w.cut.Load() {
 		return nil, sim.ErrNobody
+	}
+	if r.URL.Path == "/oauth2/introspect" {
+		l.w.asked.Add(1)
 	}
 	return l.w.Client().Transport.RoundTrip(r)
 }

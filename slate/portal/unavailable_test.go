@@ -46,9 +46,11 @@ func TestDatabaseAway(t *testing.T) {
 			fields func() []string
 			again  []string // says one of these when it is sent again
 		}{
-			"add application": {path(alpha, "applications", "new"), "Add application", func() []string { return []string{"Client ID", w.NewApplication().ID, "Reporting", "yes", "What it is for", typed} }, []string{"The application was added", "It was added on"}},
-			"describe":        {path(alpha, "applications", app), "Save", func() []string { return []string{"What it is for", typed} }, []string{"Saved"}},
-			"invite":          {path(alpha, "users", "invite"), "Invite", func() []string { return []string{"Email", "carol@example.com"} }, []string{"The invitation waits"}},
+			"add application": {path(alpha, "applications", "new"), "Add application", func() []string {
+				return []string{"Client ID", w.NewApplication().ID, "Reporting", "yes", "What it is for", typed}
+			}, []string{"The application was added", "It was added on"}},
+			"describe": {path(alpha, "applications", app), "Save", func() []string { return []string{"What it is for", typed} }, []string{"Saved"}},
+			"invite":   {path(alpha, "users", "invite"), "Invite", func() []string { return []string{"Email", "carol@example.com"} }, []string{"The invitation waits"}},
 		} {
 			for _, outcome := range []faultdb.Outcome{faultdb.Failed, faultdb.FailedButApplied} {
 				page, fields := ann.Open(form.page), form.fields()

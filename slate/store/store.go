@@ -49,7 +49,7 @@ type Store struct {
 }
 
 // New gives the queries of a migrated database.
-func New(db *sqldb.DB) *Store { return &Store{db: db, lists: newLists(maxKept)} }
+func New(db *sqldb.DB) *Store { return &Store{db: db, lists: newLists(maxKept, maxPages)} }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
