@@ -215,8 +215,9 @@ type Published struct {
 	Report    Report     // Begin, End, Rows, File, Bytes and Digest
 	// Sums are what the dashboard plots of the period, by measure.
 	Sums map[string]int64
-	// Source is the file's path in the reports' folder.
+	// Source is the file, and Others are those that would be of the same period.
 	Source Source
+	Others []string
 }
 
 // Source is a file that was read.
@@ -234,6 +235,11 @@ type Source struct {
 type ErrColumns struct{ Before string }
 
 func (e *ErrColumns) Error() string { return "slate: other columns than before: " + e.Before }
+
+// ErrTwice: another file is the report of the period already.
+type ErrTwice struct{ Path string }
+
+func (e *ErrTwice) Error() string { return "slate: the period is that of another file: " + e.Path }
 
 // Publish makes a report visible, or the next version of one, in one transaction, and
 // notes that the archive the period had before is replaced. A file that has the digest
@@ -260,6 +266,15 @@ func (s *Store) Publish(ctx context.Context, p Published, now time.Time) (report
 			}
 		} else if p.Type.Columns != "" && columns != p.Type.Columns {
 			return &ErrColumns{columns}
+		}
+		for _, other := range p.Others { // counting the version above made others wait
+			var published bool
+			if err := t.QueryRow(ctx, `SELECT COUNT(*) > 0 FROM sources WHERE path = $1 AND problem = ''`, other).Scan(&published); err != nil {
+				return err
+			}
+			if published {
+				return &ErrTwice{other}
+			}
 		}
 		r := p.Report
 		var before string
