@@ -31,7 +31,7 @@ func (r *run) fetch(ctx context.Context, l place, name string, p report) error {
 	if p.Digest != "" && r.check(name, p) == nil {
 		return r.disk.Chtimes(name, time.Time{}, p.modified()) // it was here, and looked another
 	}
-	r.bar.expect(p.Bytes)
+	r.bar.AddMax64(p.Bytes)
 	for try, bad := 1, 0; ; try++ {
 		part := p.part()
 		err := r.receive(ctx, p, part)
@@ -44,7 +44,8 @@ func (r *run) fetch(ctx context.Context, l place, name string, p report) error {
 				r.mu.Lock()
 				defer r.mu.Unlock()
 				r.fetched++
-				r.bar.say(name)
+				r.bar.Clear()
+				fmt.Fprintln(r.out, name)
 			}
 			return err
 		}

@@ -113,8 +113,8 @@ type answer struct {
 func (p *program) loginByBrowser(ctx context.Context, s settings) (*oauth2.Token, error) {
 	s.returnURL = cmp.Or(s.returnURL, loopbackReturn)
 	u, err := url.Parse(s.returnURL)
-	if err != nil || u.Scheme != "http" || !onLoopback(u.Hostname()) || u.Port() == "" {
-		return nil, wrongUse("--return-url: the browser comes back to this program at an address such as %s; for another use --code", loopbackReturn)
+	if err != nil {
+		return nil, err
 	}
 	listener, err := net.Listen("tcp", u.Host)
 	if err != nil {

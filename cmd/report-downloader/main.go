@@ -31,11 +31,6 @@ const (
 	exitWrongUse = 2
 )
 
-// usageError says that the command was called wrongly.
-type usageError struct{ error }
-
-func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
 // program is what the commands touch of the world.
 type program struct {
 	transport http.RoundTripper
@@ -55,7 +50,8 @@ func main() {
 }
 
 func (p *program) run(ctx context.Context, args []string) int {
-	root := p.newRoot()
+	begun := false
+	root := p.newRoot(&begun)
 	root.SetArgs(args)
 	root.SetOut(p.out)
 	root.SetErr(p.errs)
@@ -66,7 +62,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(p.errs, "report-downloader: %s\n", printable(line))
 	}
-	if _, wrong := errors.AsType[usageError](err); wrong {
+	if !begun {
 		return exitWrongUse
 	}
 	return exitFailed
@@ -82,7 +78,8 @@ func printable(s string) string {
 	}, s)
 }
 
-func (p *program) newRoot() *cobra.Command {
+// newRoot has the commands. What fails before one has begun was called wrongly.
+func (p *program) newRoot(begun *bool) *cobra.Command {
 	var s settings
 	root := &cobra.Command{
 		Use: "report-downloader", Short: "Fetch your reports from Slate", SilenceErrors: true, SilenceUsage: true,
@@ -96,22 +93,22 @@ Exit codes: 0 good, 1 something is missing, 2 wrong use.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return wrongUse("there is no command %q; see report-downloader --help", args[0])
+				return fmt.Errorf("there is no command %q; see report-downloader --help", args[0])
 			}
-			return wrongUse("a command is missing; see report-downloader --help")
+			return errors.New("a command is missing; see report-downloader --help")
 		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	s.define(root.PersistentFlags())
 	command := func(use, short string, run func(context.Context, settings) error) *cobra.Command {
 		c := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs}
 		c.RunE = func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return wrongUse("%s takes flags only, not %q", use, args[0])
+				return fmt.Errorf("%s takes flags only, not %q", use, args[0])
 			}
 			if err := s.complete(c.Flags(), p.getenv); err != nil {
 				return err
 			}
+			*begun = true
 			return run(c.Context(), s)
 		}
 		root.AddCommand(c)

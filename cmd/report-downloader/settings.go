@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"os"
@@ -46,7 +47,7 @@ func (s *settings) complete(fs *pflag.FlagSet, getenv func(string) string) (err 
 		}
 	})
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	if s.secret = env("client-secret"); s.secret == "" && s.secretFile != "" {
 		text, err := os.ReadFile(s.secretFile)
@@ -54,25 +55,27 @@ func (s *settings) complete(fs *pflag.FlagSet, getenv func(string) string) (err 
 			err = errors.New(s.secretFile + " is empty")
 		}
 		if err != nil {
-			return wrongUse("--client-secret-file: %w", err)
+			return fmt.Errorf("--client-secret-file: %w", err)
 		}
 	}
 	if s.tokens == "" {
 		folder, err := os.UserConfigDir()
 		if err != nil {
-			return wrongUse("--tokens: %w", err)
+			return fmt.Errorf("--tokens: %w", err)
 		}
 		s.tokens = filepath.Join(folder, "report-downloader", "tokens.json")
 	}
 	switch {
 	case s.clientID == "":
-		return wrongUse("--client-id is missing: it is on the page Web Settings of the security profile")
+		return errors.New("--client-id is missing: it is on the page Web Settings of the security profile")
 	case s.code && s.device:
-		return wrongUse("--code and --device are two ways to log in: keep one of them")
+		return errors.New("--code and --device are two ways to log in: keep one of them")
+	case fs.Lookup("return-url") != nil && !s.code && !s.device && !canListen(cmp.Or(s.returnURL, loopbackReturn)):
+		return fmt.Errorf("--return-url: the browser comes back to this program at an address such as %s; for another use --code", loopbackReturn)
 	case fs.Lookup("to") != nil && s.to == "":
-		return wrongUse("--to is missing: the folder of the reports")
+		return errors.New("--to is missing: the folder of the reports")
 	case s.parallel < 1 || s.parallel > 32:
-		return wrongUse("--parallel: write a number from 1 to 32")
+		return errors.New("--parallel: write a number from 1 to 32")
 	}
 	return cmp.Or(checkBaseURL("gatelodge", &s.gatelodge), checkBaseURL("slate", &s.slate))
 }
@@ -83,11 +86,17 @@ func checkBaseURL(name string, value *string) error {
 	u, err := url.Parse(*value)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || *value != u.Scheme+"://"+u.Host+u.EscapedPath() || u.Host == "":
-		return wrongUse("--%s: write a base URL such as https://%s.example.com", name, name)
+		return fmt.Errorf("--%s: write a base URL such as https://%s.example.com", name, name)
 	case u.Scheme == "http" && !onLoopback(u.Hostname()):
-		return wrongUse("--%s: http is for loopback only: write https://%s", name, u.Host)
+		return fmt.Errorf("--%s: http is for loopback only: write https://%s", name, u.Host)
 	}
 	return nil
+}
+
+// canListen reports whether this program can be at a return URL.
+func canListen(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "http" && onLoopback(u.Hostname()) && u.Port() != ""
 }
 
 func onLoopback(host string) bool {

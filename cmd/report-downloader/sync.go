@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -17,7 +18,9 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
 )
 
 // run is one sync or status.
@@ -27,7 +30,7 @@ type run struct {
 	api    *reportingAPI
 	here   fs.FS    // the reports' folder
 	disk   *os.Root // the same for sync, which writes
-	bar    *bar
+	bar    bar
 	slots  chan struct{} // for downloads
 	cancel context.CancelCauseFunc
 
@@ -75,6 +78,23 @@ func (p *program) begin(ctx context.Context, s settings) (r *run, _ context.Cont
 	}
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	return r, ctx, nil
+}
+
+// bar shows on a terminal how far the downloads are.
+type bar struct{ *progressbar.ProgressBar }
+
+// Write moves the bar. What is sent twice leads it past its end, which is no matter.
+func (b bar) Write(p []byte) (int, error) {
+	b.Add(len(p))
+	return len(p), nil
+}
+
+func newBar(out io.Writer) bar {
+	f, ok := out.(*os.File)
+	// A byte more than is known of, so that it does not end before its time.
+	return bar{progressbar.NewOptions64(1, progressbar.OptionSetWriter(out), progressbar.OptionSetVisibility(ok && term.IsTerminal(int(f.Fd()))),
+		progressbar.OptionShowBytes(true), progressbar.OptionShowTotalBytes(true), progressbar.OptionFullWidth(),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetDescription("Downloading"))}
 }
 
 // end says what is missing, in words.
@@ -128,7 +148,7 @@ func (p *program) sync(ctx context.Context, s settings) error {
 	}
 	defer r.disk.Close()
 	each(r.find(ctx), s.parallel, func(l place) { r.syncList(ctx, l) })
-	r.bar.clear()
+	r.bar.Clear()
 	// What a run that is ended here does not remember is listed again, and not fetched.
 	if err := replace(filepath.Join(s.to, ownState), r.shelves); err != nil {
 		r.cancel(err)

@@ -81,8 +81,8 @@ func Readable(h web.Handler) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		const allowed = "GET, HEAD, OPTIONS"
 		cors := w.Header()
-		cors.Set("Access-Control-Allow-Origin", "*")
-		cors.Set("Access-Control-Expose-Headers", "ETag, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, WWW-Authenticate, X-Amzn-RequestId")
+		cors["Access-Control-Allow-Origin"] = everyOrigin
+		cors["Access-Control-Expose-Headers"] = exposed
 		switch r.Method {
 		case http.MethodGet, http.MethodHead:
 			return h(w, r)
@@ -98,6 +98,15 @@ func Readable(h web.Handler) web.Handler {
 		return methodNotAllowed().write(w, r)
 	}
 }
+
+// Headers that never change share their values; nobody appends to them.
+var (
+	everyOrigin     = []string{"*"}
+	exposed         = []string{"ETag, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, WWW-Authenticate, X-Amzn-RequestId"}
+	privateNoCache  = []string{"private, no-cache"}
+	byAuthorization = []string{"Authorization"}
+	jsonType        = []string{"application/json"}
+)
 
 // withoutSlash sends clients that join paths with one slash too many to the resource.
 func withoutSlash(w http.ResponseWriter, r *http.Request) error {
@@ -134,7 +143,9 @@ func (a *API) writeCalls(ctx context.Context) {
 		return
 	}
 	if err := a.Store.Called(ctx, gathered); err != nil {
-		a.calls.note(gathered)
+		for id, at := range gathered {
+			a.calls.note(id, at)
+		}
 		a.Log.WarnContext(ctx, "the times of the last calls could not be written", "error", err)
 	}
 }

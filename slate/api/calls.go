@@ -13,18 +13,19 @@ type calls struct {
 	last map[int64]time.Time // by the application's id
 }
 
-func (c *calls) note(at map[int64]time.Time) {
+func (c *calls) note(id int64, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.last == nil {
 		c.last = map[int64]time.Time{}
 	}
-	for id, moment := range at {
-		if moment.After(c.last[id]) {
-			c.last[id] = moment
-		}
+	if at.After(c.last[id]) {
+		c.last[id] = at
 	}
 }
+
+// called notes a call of an application that is let in.
+func (a *API) called(c *call, application int64) { a.calls.note(application, c.now) }
 
 // take gives what was gathered since it was last called.
 func (c *calls) take() map[int64]time.Time {

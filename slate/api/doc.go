@@ -12,6 +12,7 @@
 //	403  a half is missing: scope, user, permission or application
 //	404  there is no such thing, or the user does not belong to its account
 //	429  the application calls too often for this user
+//	503  Gatelodge, or the database, cannot be asked at the moment
 //
 // What the API answers is written down in openapi.json, which it serves, and to which
 // the tests hold every answer.

@@ -81,9 +81,9 @@ func (l *rates) take(c caller, now time.Time) quota {
 // tell writes the limit, what is left of it, and the seconds until all of it is there
 // again (draft-ietf-httpapi-ratelimit-headers-06).
 func (q quota) tell(h http.Header) {
-	h.Set("RateLimit-Limit", strconv.Itoa(q.Burst))
-	h.Set("RateLimit-Remaining", strconv.Itoa(int(q.left)))
-	h.Set("RateLimit-Reset", strconv.Itoa(int(math.Ceil((float64(q.Burst)-q.left)/q.PerSecond))))
+	// The names as net/http spells them.
+	values := [...]string{strconv.Itoa(q.Burst), strconv.Itoa(int(q.left)), strconv.Itoa(int(math.Ceil((float64(q.Burst) - q.left) / q.PerSecond)))}
+	h["Ratelimit-Limit"], h["Ratelimit-Remaining"], h["Ratelimit-Reset"] = values[0:1:1], values[1:2:2], values[2:3:3]
 	if q.wait > 0 {
 		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(q.wait.Seconds())))))
 	}

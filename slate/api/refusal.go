@@ -82,9 +82,9 @@ func fromGuard(e *guard.Error) *refusal {
 	return refused
 }
 
-// unavailable: the token could not be checked.
-func unavailable() *refusal {
-	return &refusal{status: http.StatusServiceUnavailable, code: "temporarily_unavailable", words: "The access token cannot be checked at the moment: try again.", retryAfter: time.Second}
+// unavailable is a refusal that passes by itself.
+func unavailable(words string) *refusal {
+	return &refusal{status: http.StatusServiceUnavailable, code: "temporarily_unavailable", words: words, retryAfter: time.Second}
 }
 
 func (e *refusal) write(w http.ResponseWriter, r *http.Request) error {
@@ -114,12 +114,13 @@ func encode(v any) ([]byte, error) {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // addresses stay readable; nosniff keeps it JSON
 	err := e.Encode(v)
-	return b.Bytes(), err
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 func send(w http.ResponseWriter, r *http.Request, status int, body []byte) error {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	if r.Method == http.MethodHead {
 		return nil
@@ -132,8 +133,8 @@ func send(w http.ResponseWriter, r *http.Request, status int, body []byte) error
 func sendCurrent(w http.ResponseWriter, r *http.Request, body []byte) error {
 	sum := sha256.Sum256(body)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
-	w.Header().Set("ETag", tag)
-	if matches(r.Header.Values("If-None-Match"), tag) {
+	w.Header()["Etag"] = []string{tag}
+	if matches(r.Header["If-None-Match"], tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -23,8 +22,8 @@ type call struct {
 	now time.Time
 }
 
-// resource gives a page of a list, and how many there are in all.
-type resource func(c *call) (page any, total int, err error)
+// resource gives a page of a list as JSON, and how many there are in all.
+type resource func(c *call) (page []byte, total int, err error)
 
 // resource adapts one: token, limit of calls and parameters before it, the answer
 // after.
@@ -41,15 +40,15 @@ func (a *API) resource(list resource) web.Handler {
 func (a *API) answer(w http.ResponseWriter, r *http.Request, list resource) error {
 	h := w.Header()
 	// Whoever keeps an answer asks before using it again, and for the same token.
-	h.Set("Cache-Control", "private, no-cache")
-	h.Set("Vary", "Authorization")
+	h["Cache-Control"] = privateNoCache
+	h["Vary"] = byAuthorization
 	who, err := a.Guard.Check(r, a.Scope)
 	if refused, ok := errors.AsType[*guard.Error](err); ok {
 		return fromGuard(refused)
 	}
 	if err != nil {
 		web.LogAttr(r.Context(), slog.String("cause", err.Error()))
-		return unavailable()
+		return unavailable("The access token cannot be checked at the moment: try again.")
 	}
 	web.LogAttr(r.Context(), slog.String("client_id", who.ClientID))
 	c := &call{Request: r, who: who, now: a.Now()}
@@ -67,27 +66,31 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, list resource) erro
 	if errors.Is(err, store.ErrNotFound) {
 		return notFound("There is nothing with this id.")
 	}
+	if err != nil && c.Context().Err() == nil && store.IsUnavailable(err) {
+		web.LogAttr(r.Context(), slog.String("cause", err.Error()))
+		return unavailable("The reports cannot be looked up at the moment: try again.")
+	}
 	if err != nil {
 		return err
 	}
-	body, err := encode(struct {
-		Total int     `json:"total"`
-		Next  *string `json:"next"`
-		Data  any     `json:"data"`
-	}{total, c.next(a.URL+r.URL.EscapedPath(), total), page})
+	next, err := encode(c.next(a.URL+r.URL.EscapedPath(), total))
 	if err != nil {
 		return err
 	}
-	return sendCurrent(w, r, body)
+	body := make([]byte, 0, len(page)+len(next)+64)
+	body = strconv.AppendInt(append(body, `{"total":`...), int64(total), 10)
+	body = append(append(body, `,"next":`...), next...)
+	body = append(append(body, `,"data":`...), page...)
+	return sendCurrent(w, r, append(body, "}\n"...))
 }
 
 // each makes the items of a page; an empty page is [] and not null.
-func each[S, T any](all []S, item func(S) T) []T {
+func each[S, T any](all []S, item func(S) T) ([]byte, error) {
 	items := make([]T, 0, len(all))
 	for _, v := range all {
 		items = append(items, item(v))
 	}
-	return items
+	return encode(items)
 }
 
 type accountItem struct {
@@ -98,7 +101,7 @@ type accountItem struct {
 }
 
 // accounts are those that the user can reach with the application (slate.md section 9.1).
-func (a *API) accounts(c *call) (any, int, error) {
+func (a *API) accounts(c *call) ([]byte, int, error) {
 	all, err := a.access(c)
 	if err != nil {
 		return nil, 0, err
@@ -106,14 +109,13 @@ func (a *API) accounts(c *call) (any, int, error) {
 	if all, err = reachable(all); err != nil {
 		return nil, 0, err
 	}
-	called := map[int64]time.Time{}
 	for _, x := range all {
-		called[x.Application] = c.now
+		a.called(c, x.Application)
 	}
-	a.calls.note(called)
-	return each(part(all, c.Page), func(x store.Access) accountItem {
+	page, err := each(part(all, c.Page), func(x store.Access) accountItem {
 		return accountItem{accountID(x.Account), x.Name, x.StatementID}
-	}), len(all), nil
+	})
+	return page, len(all), err
 }
 
 type groupItem struct {
@@ -122,7 +124,7 @@ type groupItem struct {
 }
 
 // groups are those in which the account has anything (section 9.2).
-func (a *API) groups(c *call) (any, int, error) {
+func (a *API) groups(c *call) ([]byte, int, error) {
 	account, err := a.account(c)
 	if err != nil {
 		return nil, 0, err
@@ -132,7 +134,8 @@ func (a *API) groups(c *call) (any, int, error) {
 		return nil, 0, err
 	}
 	all := slices.DeleteFunc(store.Groups(), func(g [2]string) bool { return !slices.Contains(have, g[0]) })
-	return each(part(all, c.Page), func(g [2]string) groupItem { return groupItem{g[0], g[1]} }), len(all), nil
+	page, err := each(part(all, c.Page), func(g [2]string) groupItem { return groupItem{g[0], g[1]} })
+	return page, len(all), err
 }
 
 type channelItem struct {
@@ -146,23 +149,43 @@ type channelItem struct {
 
 // channels are the channels or studios of a group (section 9.3), or the identifiers of
 // financial statements.
-func (a *API) channels(c *call) (any, int, error) {
-	account, err := a.account(c)
-	if err != nil {
-		return nil, 0, err
-	}
+func (a *API) channels(c *call) ([]byte, int, error) {
 	group, err := knownGroup(c)
+	account, isNumber := parseID("", c.PathValue("account"))
+	if err == nil && isNumber {
+		all, total, application, err := a.Store.ChannelsFor(c.Context(), c.who.Subject, c.who.ClientID, account, group, c.Page)
+		if err != nil {
+			return nil, 0, err
+		}
+		if application != 0 {
+			a.called(c, application)
+			return channelPage(group, all, total)
+		}
+	}
+	// There is nothing to list, and the reason is looked for.
+	to, refused := a.account(c)
+	if refused != nil {
+		return nil, 0, refused
+	}
 	if err != nil {
 		return nil, 0, err
 	}
-	all, total, err := a.Store.Channels(c.Context(), account.ID, group, c.Page)
-	return each(all, func(ch store.Channel) channelItem {
+	all, total, err := a.Store.Channels(c.Context(), to.ID, group, c.Page)
+	if err != nil {
+		return nil, 0, err
+	}
+	return channelPage(group, all, total)
+}
+
+func channelPage(group string, all []store.Channel, total int) ([]byte, int, error) {
+	page, err := each(all, func(ch store.Channel) channelItem {
 		item := channelItem{ID: stableID(channelPrefix, ch.ID), Name: ch.Name, Territory: ch.Territory}
 		if group == store.GroupStatements {
 			item.Identifier = ch.Folder
 		}
 		return item
-	}), total, err
+	})
+	return page, total, err
 }
 
 // knownGroup is the group that a path names.
@@ -181,41 +204,40 @@ type typeItem struct {
 }
 
 // types are the report types of a channel (section 9.4).
-func (a *API) types(c *call) (any, int, error) {
+func (a *API) types(c *call) ([]byte, int, error) {
+	group, err := knownGroup(c)
+	account, isNumber := parseID("", c.PathValue("account"))
+	channel, isID := parseID(channelPrefix, c.PathValue("channel"))
+	if err == nil && isNumber && isID {
+		all, total, application, err := a.Store.TypesFor(c.Context(), c.who.Subject, c.who.ClientID, account, group, channel, c.Page)
+		if err != nil {
+			return nil, 0, err
+		}
+		if application != 0 {
+			a.called(c, application)
+			return typePage(all, total)
+		}
+	}
 	p, err := a.place(c, 0)
 	if err != nil {
 		return nil, 0, err
 	}
-	all, total, err := a.Store.Types(c.Context(), p.Channel, c.Page)
-	return each(all, func(rt store.ReportType) typeItem {
-		return typeItem{stableID(typePrefix, rt.ID), rt.Name, rt.Cadence}
-	}), total, err
+	all, total, err := a.Store.Types(c.Context(), p.Channel.ID, c.Page)
+	if err != nil {
+		return nil, 0, err
+	}
+	return typePage(all, total)
 }
 
-// What a period has.
-const (
-	statusAvailable  = "Available"
-	statusNoActivity = "NoActivity"
-)
-
-type reportItem struct {
-	ID       string `json:"id"`
-	Name     string `json:"name"`
-	Begin    string `json:"reportDateBegin"`
-	End      string `json:"reportDateEnd"`
-	Modified string `json:"modifiedDate"`
-	Rows     int64  `json:"numRows"`
-	Version  int64  `json:"version"`
-	Status   string `json:"status"`
-	// Words say why there is nothing to download.
-	Words    string `json:"statusDescription,omitempty"`
-	Download string `json:"downloadUrl,omitempty"`
-	Bytes    int64  `json:"bytes,omitempty"`
-	Digest   string `json:"sha256,omitempty"`
+func typePage(all []store.ReportType, total int) ([]byte, int, error) {
+	page, err := each(all, func(rt store.ReportType) typeItem {
+		return typeItem{stableID(typePrefix, rt.ID), rt.Name, rt.Cadence}
+	})
+	return page, total, err
 }
 
 // reports are the periods of a report type (section 9.5).
-func (a *API) reports(c *call) (any, int, error) {
+func (a *API) reports(c *call) ([]byte, int, error) {
 	id, _ := parseID(typePrefix, c.PathValue("type")) // 0 is nobody's
 	place, err := a.place(c, id)
 	if err != nil {
@@ -226,27 +248,12 @@ func (a *API) reports(c *call) (any, int, error) {
 		return nil, 0, store.ErrNotFound
 	}
 	all, total, err := a.Store.Reports(c.Context(), rt, c.modifiedSince, c.Page)
-	// Within a minute the same addresses are given out, so that a page that has not
-	// changed is the same page. They live for four to five minutes.
-	signedAt := c.now.Truncate(time.Minute)
-	return each(all, func(p store.Report) reportItem {
-		item := reportItem{
-			ID: stableID(reportPrefix, p.ID), Name: rt.Name, Begin: p.Begin.Format(time.DateOnly), End: p.End.Format(time.DateOnly),
-			Modified: p.ModifiedAt.UTC().Format(milliseconds), Rows: p.Rows, Version: p.Version,
-		}
-		if p.File == "" {
-			item.Status, item.Words = statusNoActivity, "There was no activity in this period: there is nothing to download."
-			return item
-		}
-		item.Status, item.Download = statusAvailable, a.Library.DownloadURL(p, signedAt)
-		item.Bytes, item.Digest = p.Bytes, hex.EncodeToString(p.Archive[:])
-		return item
-	}), total, err
+	if err != nil {
+		return nil, 0, err
+	}
+	page, err := a.appendReports(nil, all, place, c.now)
+	return page, total, err
 }
-
-// milliseconds is how times are written (section 7). It cuts off: whoever asks for
-// what was modified since then gets that report again, and misses none.
-const milliseconds = "2006-01-02T15:04:05.000Z"
 
 // Ids have a prefix, so that one is not taken for another.
 const (

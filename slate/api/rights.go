@@ -3,7 +3,6 @@ package api
 import (
 	"errors"
 	"strconv"
-	"time"
 
 	"gatelodge/slate/store"
 )
@@ -84,7 +83,7 @@ func (a *API) allow(c *call, to store.Access) error {
 	case !to.Reporting:
 		return lacking(noApplication, halfApplication)
 	}
-	a.calls.note(map[int64]time.Time{to.Application: c.now})
+	a.called(c, to.Application)
 	return nil
 }
 
@@ -104,7 +103,7 @@ func (a *API) place(c *call, typeID int64) (store.Place, error) {
 	if isNumber && isID {
 		p, err := a.Store.PlaceOf(c.Context(), c.who.Subject, c.who.ClientID, account, group, channel, typeID)
 		switch {
-		case err == nil && p.Channel != 0:
+		case err == nil && p.Channel.ID != 0:
 			return p, a.allow(c, p.Access)
 		case err != nil && !errors.Is(err, store.ErrNotFound):
 			return p, err
@@ -131,7 +130,7 @@ func (a *API) placeByName(c *call, group string, typeID int64) (store.Place, err
 	if err != nil {
 		return store.Place{}, err
 	}
-	p := store.Place{Access: account, Channel: channel.ID}
+	p := store.Place{Access: account, Channel: channel}
 	if typeID != 0 {
 		p.Type, err = a.Store.Type(c.Context(), channel.ID, typeID)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -48,11 +49,15 @@ type world struct {
 	t     testing.TB
 	slate *slate.Slate
 	db    *faultdb.DB
+	// config is of Slate's database, without the faults.
+	config sqldb.Config
 	// api is Slate's own profile.
 	api *sim.Application
 	log *lockedBuffer
 	// cut is set while Gatelodge cannot be reached from Slate.
 	cut atomic.Bool
+	// asked counts the questions about tokens.
+	asked atomic.Int64
 	// stop ends what Slate does beside requests.
 	stop func()
 
@@ -85,6 +90,7 @@ func newWorld(t testing.TB, o options) *world {
 	if o.db.Path == "" && o.db.URL == "" {
 		o.db.Path = filepath.Join(t.TempDir(), "slate.db")
 	}
+	w.config = o.db
 	o.db.Wrap = w.db.Wrap
 	s, err := slate.New(t.Context(), slate.Config{
 		Database: o.db, Folder: filepath.Join(t.TempDir(), "reports"), Archives: filepath.Join(t.TempDir(), "archives"),
@@ -126,6 +132,9 @@ func (l toGatelodge) RoundTrip(r *http.Request) (*http.Response, error) {
 	if l.w.cut.Load() {
 		return nil, sim.ErrNobody
 	}
+	if r.URL.Path == "/oauth2/introspect" {
+		l.w.asked.Add(1)
+	}
 	return l.w.Client().Transport.RoundTrip(r)
 }
 
@@ -150,6 +159,22 @@ func (w *world) pass(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.clock += d
+}
+
+// change does something to the database behind Slate's back.
+func (w *world) change(statement string) {
+	w.t.Helper()
+	db, err := sqldb.Open(w.t.Context(), w.config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	err = db.Write(w.t.Context(), func(ctx context.Context, t *sqldb.Tx) error {
+		_, err := t.Exec(ctx, statement)
+		return err
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) by() store.Actor { return store.Actor{At: w.now()} }

@@ -5,8 +5,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -46,6 +48,7 @@ type newApplicationPage struct {
 	// Facts, when set, are what is about to be let in; Seen is their digest.
 	Facts *facts
 	Seen  string
+	Flash *web.Flash
 }
 
 func (p *Portal) newApplication(w http.ResponseWriter, r *http.Request, v visit) error {
@@ -55,7 +58,7 @@ func (p *Portal) newApplication(w http.ResponseWriter, r *http.Request, v visit)
 func (p *Portal) showNewApplication(w http.ResponseWriter, r *http.Request, v visit, status int, page newApplicationPage) error {
 	page.Account = v.account
 	web.AllowImages(w, p.origin)
-	return p.render(w, r, v, status, "application-new", web.Page{Title: "Add Application", Active: "applications"}, page)
+	return p.render(w, r, v, status, "application-new", web.Page{Title: "Add Application", Active: "applications", Flash: page.Flash}, page)
 }
 
 // seen says what somebody was shown: what is added is that and nothing else.
@@ -85,7 +88,7 @@ func (p *Portal) addApplication(w http.ResponseWriter, r *http.Request, v visit)
 	} else if f, err = p.facts(r.Context(), id); errors.Is(err, errNoClient) {
 		form.Fail("client_id", "Gatelodge knows no application with this client ID. Copy it again, the whole of it; it begins like amzn1.application-oa2-client.")
 	} else if err != nil {
-		return down(err, web.Link{Text: "Applications", URL: accountPath(v.account.ID, "applications")})
+		return p.cannotLookUp(w, r, v, form, err)
 	}
 	looking := form.Get("look") != ""
 	if !looking {
@@ -116,6 +119,16 @@ func (p *Portal) addApplication(w http.ResponseWriter, r *http.Request, v visit)
 		return err
 	}
 	return done(w, r, accountPath(v.account.ID, "applications"), "application-added")
+}
+
+// cannotLookUp gives back what was typed while Gatelodge cannot be asked about it.
+func (p *Portal) cannotLookUp(w http.ResponseWriter, r *http.Request, v visit, form *web.Form, cause error) error {
+	web.LogAttr(r.Context(), slog.String("cause", cause.Error()))
+	w.Header().Set("Retry-After", strconv.Itoa(int(downFor/time.Second)))
+	return p.showNewApplication(w, r, v, http.StatusServiceUnavailable, newApplicationPage{Form: form, Flash: &web.Flash{
+		Kind: web.Warning, Title: "Gatelodge does not answer",
+		Detail: "It knows the applications, so this one cannot be looked up at the moment. Nothing was added, and what you typed is still here. Wait a minute, then send it again.",
+	}})
 }
 
 func alreadyIn(a store.Application) string {

@@ -43,8 +43,14 @@ func TestGatelodgeDown(t *testing.T) {
 		return w.Client().Transport.RoundTrip(r)
 	})})
 	wantText(t, "signed in", ann.Open(path(alpha, "reporting")), http.StatusOK, "Reporting")
-	page := ann.Open(path(alpha, "applications", "new")).Press("Add application", "Client ID", w.app.ID, "Reporting", "yes")
-	wantText(t, "adding an application", page, http.StatusServiceUnavailable, "Gatelodge does not answer", "Our turn")
+	page := ann.Open(path(alpha, "applications", "new")).Press("Add application", "Client ID", w.app.ID, "Reporting", "yes", "What it is for", "It fetches reports.")
+	wantText(t, "adding an application", page, http.StatusServiceUnavailable, "Gatelodge does not answer", "Nothing was added", "It fetches reports.")
+	if !strings.Contains(page.Body, w.app.ID) || page.Header.Get("Retry-After") != "30" {
+		t.Errorf("what was typed is lost, or Retry-After: %v\n%s", page.Header, page.Body)
+	}
+	down = false
+	wantText(t, "the same once more", page.Press("Add application"), http.StatusOK, "The application was added")
+	down = true
 	bob := w.SignUp("Bob Baker")
 	page = bob.Open(path(alpha, "reporting"))
 	wantText(t, "signing in", page, http.StatusServiceUnavailable, "Gatelodge does not answer", "Our turn")

@@ -60,12 +60,12 @@ func (p *Portal) backChannelLogout(w http.ResponseWriter, r *http.Request) error
 	}
 	g, err := p.gatelodge(r.Context(), now)
 	if err != nil {
-		return logoutRefused(w, http.StatusServiceUnavailable, "The keys of the issuer cannot be read.")
+		return logoutWithoutKeys(w)
 	}
 	token, err := p.verifyLogout(r.Context(), g, values[0], now)
 	if err != nil {
 		if withoutKeys(err) {
-			return logoutRefused(w, http.StatusServiceUnavailable, "The keys of the issuer cannot be read.")
+			return logoutWithoutKeys(w)
 		}
 		return logoutRefused(w, http.StatusBadRequest, "The logout token is not good.")
 	}
@@ -104,6 +104,12 @@ func (p *Portal) verifyLogout(ctx context.Context, g *gatelodge, raw string, now
 		return t, errors.New("portal: a logout token without an id")
 	}
 	return t, nil
+}
+
+// logoutWithoutKeys: Gatelodge tries again.
+func logoutWithoutKeys(w http.ResponseWriter) error {
+	w.Header().Set("Retry-After", strconv.Itoa(int(downFor/time.Second)))
+	return logoutRefused(w, http.StatusServiceUnavailable, "The keys of the issuer cannot be read.")
 }
 
 // logoutRefused answers as section 2.8 says.

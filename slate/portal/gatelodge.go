@@ -83,12 +83,15 @@ func (p *Portal) asking(ctx context.Context) context.Context {
 	return oidc.ClientContext(ctx, p.options.HTTPClient)
 }
 
+// downFor is when to try again, where Gatelodge could not be asked.
+const downFor = 30 * time.Second
+
 // down is the page for when Gatelodge cannot be asked.
 func down(err error, links ...web.Link) *web.Error {
 	return &web.Error{
 		Status: http.StatusServiceUnavailable, Title: "Gatelodge does not answer", Turn: web.OurTurn,
 		Detail: "Slate’s users sign in with Gatelodge, and applications are registered there. It cannot be reached at the moment; nothing that you did caused it.",
-		Next:   "Wait a minute, then try again.", Links: links, RetryAfter: 30 * time.Second, Err: err,
+		Next:   "Wait a minute, then try again.", Links: links, RetryAfter: downFor, Err: err,
 	}
 }
 

@@ -103,7 +103,7 @@ func New(o Options) (*Portal, error) {
 	}
 	p.Kit, err = web.New(web.Options{
 		ProductName: "Slate", Contact: o.Contact, Issuer: o.URL, Logger: o.Logger, Secure: p.secure, Now: o.Now,
-		Frame: folders["frame"], Assets: folders["assets"],
+		Frame: folders["frame"], Assets: folders["assets"], Unavailable: store.IsUnavailable,
 	})
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"gatelodge/internal/faultdb"
 	"gatelodge/internal/sim"
 	"gatelodge/internal/sqldb"
 	"gatelodge/internal/sqldb/sqldbtest"
@@ -35,6 +36,7 @@ type world struct {
 	folder string
 	lib    *reports.Library
 	log    *lockedBuffer
+	db     *faultdb.DB // what Slate asks
 
 	mu    sync.Mutex
 	later time.Duration
@@ -42,7 +44,8 @@ type world struct {
 
 func newWorld(t testing.TB, cfg sqldb.Config) *world {
 	t.Helper()
-	w := &world{World: sim.New(t), t: t, folder: t.TempDir(), log: &lockedBuffer{}}
+	w := &world{World: sim.New(t), t: t, folder: t.TempDir(), log: &lockedBuffer{}, db: &faultdb.DB{}}
+	cfg.Wrap = w.db.Wrap
 	w.client = w.NewApplication(address + portal.ReturnPath)
 	w.client.SetPostLogoutURLs(address + portal.SignedOutPath)
 	w.app = w.NewApplication()

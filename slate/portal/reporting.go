@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"gatelodge/internal/web"
+	"gatelodge/slate/reports"
 	"gatelodge/slate/store"
 )
 
@@ -220,8 +221,10 @@ func (p *Portal) periods(w http.ResponseWriter, r *http.Request, v visit) error 
 func (p *Portal) download(w http.ResponseWriter, r *http.Request, v visit) error {
 	id, err := number(r, "report")
 	var report store.Report
+	var kind store.ReportType
+	var channel store.Channel
 	if err == nil {
-		report, err = p.options.Store.ReportOf(r.Context(), v.account.ID, id)
+		report, kind, channel, err = p.options.Store.ReportOf(r.Context(), v.account.ID, id)
 	}
 	if err == nil && report.File == "" {
 		err = store.ErrNotFound
@@ -229,6 +232,6 @@ func (p *Portal) download(w http.ResponseWriter, r *http.Request, v visit) error
 	if err != nil {
 		return missing(err, "There is nothing to download at this address.", web.Link{Text: "Reporting", URL: accountPath(v.account.ID, "reporting")})
 	}
-	http.Redirect(w, r, p.options.Library.DownloadURL(report, v.now), http.StatusSeeOther)
+	http.Redirect(w, r, p.options.Library.DownloadURL(report, reports.NewTitle(channel.Folder, kind.Folder), v.now), http.StatusSeeOther)
 	return nil
 }

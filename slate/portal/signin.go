@@ -17,6 +17,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"gatelodge/internal/web"
+	"gatelodge/slate/store"
 )
 
 // attempt is one try to sign in. All that it sends comes from a secret that stays in
@@ -115,10 +116,13 @@ func (p *Portal) signInReturn(w http.ResponseWriter, r *http.Request, v visit) e
 		email = "" // an address that anybody can claim opens no invitation
 	}
 	person, err := p.options.Store.SignIn(r.Context(), user.Subject, user.Name, email, v.now)
-	if err != nil {
-		return err
+	if err == nil {
+		err = p.startSession(w, r, v, person, user.SessionID)
 	}
-	if err := p.startSession(w, r, v, person, user.SessionID); err != nil {
+	if store.IsUnavailable(err) {
+		return notKept(err, again)
+	}
+	if err != nil {
 		return err
 	}
 	http.Redirect(w, r, a.to, http.StatusSeeOther)
@@ -225,6 +229,16 @@ func unbelievable(err error, again web.Link) *web.Error {
 		Status: http.StatusBadGateway, Title: "You were not signed in", Turn: web.OurTurn,
 		Detail: "The answer did not prove that it came from Gatelodge, for this browser and for this sign-in. Slate does not believe it.",
 		Next:   "Sign in again. If it happens again, tell the operator of Slate, with the request id.", Links: []web.Link{again, {Text: "Contact us", URL: "/help/contact"}}, Err: err,
+	}
+}
+
+// notKept is the page for a sign-in that the database could not take. Loading it again
+// would not help: the code is used up.
+func notKept(err error, again web.Link) *web.Error {
+	return &web.Error{
+		Status: http.StatusServiceUnavailable, Title: "We cannot sign you in at the moment", Turn: web.OurTurn,
+		Detail: "Gatelodge knows you, and Slate could not write it down. Nothing that you did caused it.",
+		Next:   "Wait a minute, then sign in again.", Links: []web.Link{again}, RetryAfter: downFor, Err: err,
 	}
 }
 

@@ -12,6 +12,10 @@
 // identifier), the type a name whose last word is its cadence, and the period its
 // first and last day, one day alone, or a month such as 2030-01.
 //
+// A period can be written in two ways. Of two files of one period the first that is read
+// counts, and the other is set aside until that one is taken away: what is published
+// does not go by the order in which they came.
+//
 // A file is read when its size or time has changed and it has been left alone for a
 // moment. It is checked whole before anything of it is seen: UTF-8, a header row, rows
 // of the same width, the columns of the reports before it. A file that fails stays

@@ -115,7 +115,7 @@ func TestWindowsNames(t *testing.T) {
 	w := newWorld(t)
 	w.put(`1001/channels/CON/a:b*?"<>| Weekly/2030-01-07_2030-01-13.csv`, content)
 	w.scan()
-	whole := w.get(w.DownloadURL(w.only(), w.clock)).Body.Bytes()
+	whole := w.get(w.address(w.only())).Body.Bytes()
 	archive, err := zip.NewReader(bytes.NewReader(whole), int64(len(whole)))
 	if err != nil || len(archive.File) != 1 || archive.File[0].Name != "a-b-------Weekly_2030-01-07_2030-01-13.csv" {
 		t.Errorf("%v, %v", archive, err)
@@ -253,7 +253,7 @@ func TestCellsAreLeftAlone(t *testing.T) {
 	cells := "Date,Subscriptions\n=1+1,-5\n@SUM(A1),+3\n\"\t=x\",\"\r=y\"\n\"=HYPERLINK(\"\"https://evil.example\"\")\",1\n"
 	w.put(good, cells)
 	w.scan()
-	whole := w.get(w.DownloadURL(w.only(), w.clock)).Body.Bytes()
+	whole := w.get(w.address(w.only())).Body.Bytes()
 	archive, err := zip.NewReader(bytes.NewReader(whole), int64(len(whole)))
 	if err != nil {
 		t.Fatal(err)
@@ -336,7 +336,7 @@ func TestBackAgain(t *testing.T) {
 	}
 	w.clock = w.clock.Add(time.Hour)
 	w.scan()
-	if got := w.get(w.DownloadURL(w.only(), w.clock)); got.Code != 200 {
+	if got := w.get(w.address(w.only())); got.Code != 200 {
 		t.Errorf("%d %s", got.Code, got.Body)
 	}
 	if left, err := os.ReadDir(w.Archives); err != nil || len(left) != 1 {

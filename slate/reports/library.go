@@ -33,7 +33,7 @@ type Options struct {
 type Library struct {
 	Options
 	scanning sync.Mutex
-	signers  sync.Pool // of hash.Hash with the key: a page signs many addresses
+	signers  sync.Pool // of *signer
 }
 
 // New makes a library and the folder of archives.

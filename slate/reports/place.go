@@ -91,6 +91,25 @@ func parsePeriod(s string) (begin, end time.Time, err error) {
 	return begin, end, nil
 }
 
+// otherSpellings are the paths of the same place whose period is written in another way:
+// a month as its first and last day, say.
+func (p Place) otherSpellings(name string) (others []string) {
+	first, last := p.Begin.Format(time.DateOnly), p.End.Format(time.DateOnly)
+	spellings := []string{first + "_" + last}
+	if p.Begin.Equal(p.End) {
+		spellings = append(spellings, first)
+	}
+	if p.Begin.Day() == 1 && p.End.Equal(p.Begin.AddDate(0, 1, -1)) {
+		spellings = append(spellings, p.Begin.Format("2006-01"))
+	}
+	for _, period := range spellings {
+		if other := path.Join(path.Dir(name), period+".csv"); other != name {
+			others = append(others, other)
+		}
+	}
+	return others
+}
+
 func checkCadence(cadence string, begin, end time.Time) error {
 	after := end.AddDate(0, 0, 1)
 	fits := map[string]bool{

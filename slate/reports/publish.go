@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -115,6 +116,10 @@ func (l *Library) publishFile(ctx context.Context, file *os.File, source *store.
 	if err != nil {
 		return err
 	}
+	others, err := l.rivals(ctx, place, source)
+	if err != nil {
+		return err
+	}
 	checked, err := Check(file)
 	if changed := same(); changed != nil {
 		return changed
@@ -134,10 +139,11 @@ func (l *Library) publishFile(ctx context.Context, file *os.File, source *store.
 	}
 	place.Type.Columns = checked.Columns
 	_, err = l.Store.Publish(ctx, store.Published{
-		AccountID: place.AccountID, Channel: place.Channel, Type: place.Type, Report: report, Sums: checked.Sums, Source: *source,
+		AccountID: place.AccountID, Channel: place.Channel, Type: place.Type, Report: report, Sums: checked.Sums, Source: *source, Others: others,
 	}, l.Now())
 	columns, differ := errors.AsType[*store.ErrColumns](err)
-	if report.File != "" && (differ || errors.Is(err, store.ErrNotFound)) {
+	rival, twice := errors.AsType[*store.ErrTwice](err)
+	if report.File != "" && (differ || twice || errors.Is(err, store.ErrNotFound)) {
 		if err := os.Remove(filepath.Join(l.Archives, report.File)); err != nil {
 			return l.archiveError(err)
 		}
@@ -145,6 +151,8 @@ func (l *Library) publishFile(ctx context.Context, file *os.File, source *store.
 	switch {
 	case differ:
 		return problem("The header row is not that of the reports before it: %s.", columns.Before)
+	case twice:
+		return secondSpelling(source, rival.Path)
 	case errors.Is(err, store.ErrNotFound):
 		return problem("There is no account %d.", place.AccountID)
 	case err != nil || report.File == "":
@@ -156,4 +164,31 @@ func (l *Library) publishFile(ctx context.Context, file *os.File, source *store.
 		return l.archiveError(err)
 	}
 	return l.archive(file, place, *source, &report)
+}
+
+// rivals are the files of the folder that write the period of this one in another way.
+// When one of them is published already, its refusal is a *Problem: of two spellings of
+// one period the first that is read counts, until it is taken away.
+func (l *Library) rivals(ctx context.Context, place Place, source *store.Source) (others []string, err error) {
+	for _, other := range place.otherSpellings(source.Path) {
+		if _, err := os.Lstat(filepath.Join(l.Folder, filepath.FromSlash(other))); errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		known, err := l.Store.Sources(ctx, other)
+		if err != nil {
+			return nil, err
+		}
+		if len(known) > 0 && known[0].Path == other && known[0].Problem == "" {
+			return nil, secondSpelling(source, other)
+		}
+		others = append(others, other)
+	}
+	return others, nil
+}
+
+func secondSpelling(source *store.Source, first string) error {
+	source.Bytes = passing
+	return problem("The same period is there already as %s: take one of the two files away.", path.Base(first))
 }

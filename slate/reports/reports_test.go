@@ -215,7 +215,7 @@ func TestScan(t *testing.T) {
 		}
 	}
 	first := w.only()
-	old := w.DownloadURL(first, w.clock)
+	old := w.address(first)
 	w.clock = w.clock.Add(time.Minute)
 	w.put(good, "Date,Subscriptions\n1/7/2030,12\n1/8/2030,13\n")
 	w.scan()
@@ -287,11 +287,39 @@ func TestUnfinishedArchives(t *testing.T) {
 	}
 }
 
+// address is where a report of the good file can be fetched.
+func (w *world) address(r store.Report) string {
+	return w.DownloadURL(r, NewTitle("Sample Channel (US)", "Subscription Weekly"), w.clock)
+}
+
+// TestDownloadName: a download says what it is, in whatever way the browser reads names.
+func TestDownloadName(t *testing.T) {
+	w := newWorld(t)
+	w.put(good, "Date,Subscriptions\n1/7/2030,12\n")
+	w.scan()
+	report := w.only()
+	for _, tt := range []struct{ channel, kind, want string }{
+		{"Sample Channel (US)", "Subscription Weekly", `attachment; filename="Sample-Channel-(US)_Subscription-Weekly_2030-01-07_2030-01-13.zip"`},
+		{"Cinéma 映画", "Umsätze Weekly", `attachment; filename="Cin-ma---_Ums-tze-Weekly_2030-01-07_2030-01-13.zip"; ` +
+			`filename*=UTF-8''Cin%C3%A9ma-%E6%98%A0%E7%94%BB_Ums%C3%A4tze-Weekly_2030-01-07_2030-01-13.zip`},
+		{`a"; filename="b.exe%00`, "x=y&z?#/.. Weekly", `attachment; filename="a---filename--b.exe-00_x-y-z---..-Weekly_2030-01-07_2030-01-13.zip"`},
+	} {
+		address := w.DownloadURL(report, NewTitle(tt.channel, tt.kind), w.clock)
+		got := w.get(address)
+		if got.Code != http.StatusOK || got.Header().Get("Content-Disposition") != tt.want {
+			t.Errorf("%s: %d %s", address, got.Code, got.Header().Get("Content-Disposition"))
+		}
+		if got := w.get(strings.Replace(address, "2030-01-13.zip", "2030-01-14.zip", 1)); got.Code != http.StatusForbidden {
+			t.Errorf("by another name: %d", got.Code)
+		}
+	}
+}
+
 func TestDownload(t *testing.T) {
 	w := newWorld(t)
 	w.put(good, "Date,Subscriptions\n1/7/2030,12\n")
 	w.scan()
-	address := w.DownloadURL(w.only(), w.clock)
+	address := w.address(w.only())
 	whole := w.get(address)
 	if whole.Code != http.StatusOK || whole.Header().Get("Content-Type") != "application/zip" || whole.Header().Get("ETag") == "" {
 		t.Fatalf("%d %v", whole.Code, whole.Header())

@@ -98,10 +98,10 @@ const (
 		LEFT JOIN applications AS x ON x.account_id = a.id AND x.client_id = $2 `
 )
 
-// scan reads what accessColumns name; more is what follows them.
-func (a *Access) scan(r scanner, more ...any) error {
+// scan reads what accessColumns name.
+func (a *Access) scan(r scanner) error {
 	var manage, reports, reporting int64
-	err := r.Scan(append([]any{&a.ID, &a.Name, &a.StatementID, &manage, &reports, &a.Application, &reporting}, more...)...)
+	err := r.Scan(&a.ID, &a.Name, &a.StatementID, &manage, &reports, &a.Application, &reporting)
 	a.Manage, a.Reports, a.Reporting = manage != 0, reports != 0, reporting != 0
 	return notFound(err)
 }
@@ -129,22 +129,28 @@ func (s *Store) AccessToStatements(ctx context.Context, subject, clientID, state
 }
 
 // Place is where a call leads: an account, with what the client may do there, and a
-// channel and a type of it, each 0 when there is none with that id.
+// channel and a type of it, each without an id when there is none with that one. Of all
+// of them it has what a call needs.
 type Place struct {
 	Access
-	Channel int64
+	Channel Channel
 	Type    ReportType
 }
 
 // PlaceOf is AccessTo with the channel of a group and its type, found by their ids in
 // the same statement.
 func (s *Store) PlaceOf(ctx context.Context, subject, clientID string, accountID int64, group string, channelID, typeID int64) (p Place, err error) {
-	err = p.scan(s.db.QueryRow(ctx, `SELECT `+accessColumns+`, COALESCE(c.id, 0), COALESCE(t.id, 0), COALESCE(t.name, ''), COALESCE(t.list_version, 0)`+accessTables+`
-		LEFT JOIN channels AS c ON c.id = $5 AND c.account_id = a.id AND c.group_id = $4
+	var reports, reporting int64
+	err = s.db.QueryRow(ctx, `SELECT m.reports, COALESCE(x.id, 0), COALESCE(x.reporting, 0),
+			COALESCE(c.id, 0), COALESCE(c.folder, ''), COALESCE(t.id, 0), COALESCE(t.folder, ''), COALESCE(t.name, ''), COALESCE(t.list_version, 0)
+		FROM people AS p JOIN members AS m ON m.person_id = p.id
+		LEFT JOIN applications AS x ON x.account_id = m.account_id AND x.client_id = $2
+		LEFT JOIN channels AS c ON c.id = $5 AND c.account_id = m.account_id AND c.group_id = $4
 		LEFT JOIN report_types AS t ON t.id = $6 AND t.channel_id = c.id
-		WHERE p.subject = $1 AND a.id = $3 AND m.account_id = $3`, subject, clientID, accountID, group, channelID, typeID),
-		&p.Channel, &p.Type.ID, &p.Type.Name, &p.Type.version)
-	return p, err
+		WHERE p.subject = $1 AND m.account_id = $3`, subject, clientID, accountID, group, channelID, typeID).
+		Scan(&reports, &p.Application, &reporting, &p.Channel.ID, &p.Channel.Folder, &p.Type.ID, &p.Type.Folder, &p.Type.Name, &p.Type.version)
+	p.Account.ID, p.Reports, p.Reporting = accountID, reports != 0, reporting != 0
+	return p, notFound(err)
 }
 
 // Called notes when applications were last used.

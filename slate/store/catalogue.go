@@ -107,14 +107,37 @@ func scanChannel(r scanner) (Channel, error) {
 	return c, notFound(err)
 }
 
+const countChannels = `SELECT COUNT(*) FROM channels WHERE account_id = $1 AND group_id = $2`
+
 // Channels lists the channels of a group by name, and counts all.
 func (s *Store) Channels(ctx context.Context, accountID int64, group string, p Page) (all []Channel, total int, err error) {
 	all, err = collect(ctx, outside{s.db}, scanChannel, `SELECT `+channelColumns+` FROM channels WHERE account_id = $1 AND group_id = $2 ORDER BY name, territory, id LIMIT $3 OFFSET $4`,
 		accountID, group, p.Limit+1, p.Offset)
 	if err == nil {
-		all, total, err = counted(ctx, s, p, all, `SELECT COUNT(*) FROM channels WHERE account_id = $1 AND group_id = $2`, accountID, group)
+		all, total, err = counted(ctx, s, p, all, countChannels, accountID, group)
 	}
 	return all, total, err
+}
+
+// channelsFor is Channels for a client that may read them for a subject, and that alone.
+const channelsFor = `SELECT c.id, c.folder, c.name, c.territory, x.id FROM people AS p JOIN members AS m ON m.person_id = p.id AND m.account_id = $3 AND m.reports <> 0
+	JOIN applications AS x ON x.account_id = $3 AND x.client_id = $2 AND x.reporting <> 0
+	JOIN channels AS c ON c.account_id = $3 AND c.group_id = $4
+	WHERE p.subject = $1 ORDER BY c.name, c.territory, c.id LIMIT $5 OFFSET $6`
+
+// ChannelsFor is Channels, for a call of the API in one statement: both halves of the
+// rights are its condition, so that it lists none when one is missing. Application is the
+// one that was let in, 0 when none is listed.
+func (s *Store) ChannelsFor(ctx context.Context, subject, clientID string, accountID int64, group string, p Page) (all []Channel, total int, application int64, err error) {
+	all, err = collect(ctx, outside{s.db}, func(r scanner) (Channel, error) {
+		c := Channel{AccountID: accountID, Group: group}
+		err := r.Scan(&c.ID, &c.Folder, &c.Name, &c.Territory, &application)
+		return c, err
+	}, channelsFor, subject, clientID, accountID, group, p.Limit+1, p.Offset)
+	if err == nil && len(all) > 0 {
+		all, total, err = counted(ctx, s, p, all, countChannels, accountID, group)
+	}
+	return all, total, application, err
 }
 
 // Channel reads one of an account's channels.
@@ -135,13 +158,35 @@ func scanType(r scanner) (ReportType, error) {
 	return rt, notFound(err)
 }
 
+const countTypes = `SELECT COUNT(*) FROM report_types WHERE channel_id = $1`
+
 // Types lists the report types of a channel, and counts all.
 func (s *Store) Types(ctx context.Context, channelID int64, p Page) (all []ReportType, total int, err error) {
 	all, err = collect(ctx, outside{s.db}, scanType, `SELECT `+typeColumns+` FROM report_types WHERE channel_id = $1 ORDER BY name, cadence, id LIMIT $2 OFFSET $3`, channelID, p.Limit+1, p.Offset)
 	if err == nil {
-		all, total, err = counted(ctx, s, p, all, `SELECT COUNT(*) FROM report_types WHERE channel_id = $1`, channelID)
+		all, total, err = counted(ctx, s, p, all, countTypes, channelID)
 	}
 	return all, total, err
+}
+
+// typesFor is Types for a client that may read them for a subject, and that alone.
+const typesFor = `SELECT t.id, t.name, t.cadence, x.id FROM people AS p JOIN members AS m ON m.person_id = p.id AND m.account_id = $3 AND m.reports <> 0
+	JOIN applications AS x ON x.account_id = $3 AND x.client_id = $2 AND x.reporting <> 0
+	JOIN channels AS c ON c.id = $5 AND c.account_id = $3 AND c.group_id = $4
+	JOIN report_types AS t ON t.channel_id = $5
+	WHERE p.subject = $1 ORDER BY t.name, t.cadence, t.id LIMIT $6 OFFSET $7`
+
+// TypesFor is to Types what ChannelsFor is to Channels.
+func (s *Store) TypesFor(ctx context.Context, subject, clientID string, accountID int64, group string, channelID int64, p Page) (all []ReportType, total int, application int64, err error) {
+	all, err = collect(ctx, outside{s.db}, func(r scanner) (ReportType, error) {
+		t := ReportType{ChannelID: channelID}
+		err := r.Scan(&t.ID, &t.Name, &t.Cadence, &application)
+		return t, err
+	}, typesFor, subject, clientID, accountID, group, channelID, p.Limit+1, p.Offset)
+	if err == nil && len(all) > 0 {
+		all, total, err = counted(ctx, s, p, all, countTypes, channelID)
+	}
+	return all, total, application, err
 }
 
 // Type reads a type of a channel.
@@ -162,19 +207,6 @@ func scanReport(r scanner) (Report, error) {
 	return p, notFound(err)
 }
 
-// Report reads one with its channel and type, whoever asks: download addresses are
-// signed for those who may.
-func (s *Store) Report(ctx context.Context, id int64) (p Report, rt ReportType, c Channel, err error) {
-	if p, err = scanReport(s.db.QueryRow(ctx, `SELECT `+reportColumns+` FROM reports WHERE id = $1`, id)); err != nil {
-		return p, rt, c, err
-	}
-	if rt, err = scanType(s.db.QueryRow(ctx, `SELECT `+typeColumns+` FROM report_types WHERE id = $1`, p.TypeID)); err != nil {
-		return p, rt, c, err
-	}
-	c, err = scanChannel(s.db.QueryRow(ctx, `SELECT `+channelColumns+` FROM channels WHERE id = $1`, rt.ChannelID))
-	return p, rt, c, err
-}
-
 // Published is a checked file that becomes a report, with all that it hangs on.
 type Published struct {
 	AccountID int64
@@ -183,8 +215,9 @@ type Published struct {
 	Report    Report     // Begin, End, Rows, File, Bytes and Digest
 	// Sums are what the dashboard plots of the period, by measure.
 	Sums map[string]int64
-	// Source is the file's path in the reports' folder.
+	// Source is the file, and Others are those that would be of the same period.
 	Source Source
+	Others []string
 }
 
 // Source is a file that was read.
@@ -202,6 +235,11 @@ type Source struct {
 type ErrColumns struct{ Before string }
 
 func (e *ErrColumns) Error() string { return "slate: other columns than before: " + e.Before }
+
+// ErrTwice: another file is the report of the period already.
+type ErrTwice struct{ Path string }
+
+func (e *ErrTwice) Error() string { return "slate: the period is that of another file: " + e.Path }
 
 // Publish makes a report visible, or the next version of one, in one transaction, and
 // notes that the archive the period had before is replaced. A file that has the digest
@@ -228,6 +266,15 @@ func (s *Store) Publish(ctx context.Context, p Published, now time.Time) (report
 			}
 		} else if p.Type.Columns != "" && columns != p.Type.Columns {
 			return &ErrColumns{columns}
+		}
+		for _, other := range p.Others { // counting the version above made others wait
+			var published bool
+			if err := t.QueryRow(ctx, `SELECT COUNT(*) > 0 FROM sources WHERE path = $1 AND problem = ''`, other).Scan(&published); err != nil {
+				return err
+			}
+			if published {
+				return &ErrTwice{other}
+			}
 		}
 		r := p.Report
 		var before string

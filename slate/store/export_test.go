@@ -3,6 +3,12 @@ package store
 // OrderReports is the query behind lists of reports that are not in memory.
 const OrderReports = orderReports
 
+// ChannelsFor and TypesFor are the queries behind the lists of the API.
+const (
+	ChannelsFor = channelsFor
+	TypesFor    = typesFor
+)
+
 // PageTexts are those that read the reports of a page.
 var PageTexts = pageTexts
 
@@ -20,7 +26,9 @@ func NewOrder(modified []int64) *Order {
 func (o *Order) Page(since int64, p Page) ([]int64, int) { return o.page(since, p) }
 
 // Remembering is the store with room for so many reports of lists.
-func (s *Store) Remembering(most int) *Store { return &Store{db: s.db, lists: newLists(most)} }
+func (s *Store) Remembering(most int) *Store { return &Store{db: s.db, lists: newLists(most, most)} }
 
-// Kept is how much room is taken, and by how many lists.
-func (s *Store) Kept() (reports, lists int) { return s.lists.kept, s.lists.recent.Len() }
+// Kept is how much room is taken by lists and by pages, and by how many lists.
+func (s *Store) Kept() (reports, pages, lists int) {
+	return s.lists.orders.kept, s.lists.pages.kept, s.lists.orders.order.Len()
+}

@@ -1,39 +1,51 @@
 package store
 
 import (
-	"container/list"
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
-// lists keeps the order of lists of reports in memory: ids and times alone, 16 bytes a
-// report. A list that is kept is good for one version of its type, which the caller has
-// just read, so that a page is never older than the call. The reports themselves are
-// read each time.
+// lists keeps what lists of reports are made of in memory, each good for one version of
+// its type, which the caller has just read: so a page is never older than the call. The
+// order of a list is ids and times alone, 16 bytes a report; the reports themselves are
+// kept of the pages that were read last.
 type lists struct {
-	most int // reports that are kept
-
-	mu     sync.Mutex
-	byType map[int64]*list.Element
-	recent *list.List // of *order, the one that was used last in front
-	kept   int
+	orders *recent[int64, *order] // by type
+	pages  *recent[pageOf, []Report]
 }
 
-// maxKept bounds the memory for lists to 64 MiB.
-const maxKept = 4 << 20
+// pageOf is one page of one version of a list.
+type pageOf struct {
+	typeID, version, since int64
+	Page
+}
 
-// listCost is what a list takes beside its reports, in reports.
-const listCost = 16
+const (
+	// maxKept bounds the memory for orders to 64 MiB.
+	maxKept = 4 << 20
+	// maxPages bounds, in reports of some 250 bytes, that for pages to 16 MiB.
+	maxPages = 64 << 10
+	// listCost is what a list or a page takes beside its reports, in reports.
+	listCost = 16
+)
+
+func newLists(most, pages int) *lists {
+	return &lists{
+		orders: newRecent[int64](most, func(o *order) int { return len(o.ids) + listCost }),
+		pages:  newRecent[pageOf](pages, func(page []Report) int { return len(page) + listCost }),
+	}
+}
 
 // order is a list of reports by their periods.
 type order struct {
-	typeID, version int64
-	ids             []int64
-	modified        []int64
-	blocks          []block
+	version  int64
+	ids      []int64
+	modified []int64
+	blocks   []block
 }
 
 // block sums up blockLen reports of a list, so that most of a long one is not looked
@@ -41,46 +53,6 @@ type order struct {
 type block struct{ oldest, newest int64 }
 
 const blockLen = 256
-
-func newLists(most int) *lists {
-	return &lists{most: most, byType: map[int64]*list.Element{}, recent: list.New()}
-}
-
-func (l *lists) get(typeID, version int64) (*order, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	e := l.byType[typeID]
-	if e == nil || e.Value.(*order).version != version {
-		return nil, false
-	}
-	l.recent.MoveToFront(e)
-	return e.Value.(*order), true
-}
-
-// put keeps a list in place of an older one, and lets go those that were not used for
-// longest when there are too many.
-func (l *lists) put(o *order) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if e := l.byType[o.typeID]; e != nil {
-		if e.Value.(*order).version > o.version {
-			return
-		}
-		l.drop(e)
-	}
-	l.byType[o.typeID] = l.recent.PushFront(o)
-	for l.kept += o.cost(); l.kept > l.most && l.recent.Len() > 1; {
-		l.drop(l.recent.Back())
-	}
-}
-
-func (l *lists) drop(e *list.Element) {
-	o := l.recent.Remove(e).(*order)
-	delete(l.byType, o.typeID)
-	l.kept -= o.cost()
-}
-
-func (o *order) cost() int { return len(o.ids) + listCost }
 
 func (o *order) add(id, modified int64) {
 	if len(o.ids)%blockLen == 0 {
@@ -123,11 +95,11 @@ const orderReports = `SELECT id, modified_at FROM reports WHERE type_id = $1 ORD
 
 // order gives the order of a type's list.
 func (s *Store) order(ctx context.Context, rt ReportType) (*order, error) {
-	if o, ok := s.lists.get(rt.ID, rt.version); ok {
+	if o, ok := s.lists.orders.get(rt.ID); ok && o.version == rt.version {
 		return o, nil
 	}
 	// What is read now is of that version or of a newer one.
-	o := &order{typeID: rt.ID, version: rt.version}
+	o := &order{version: rt.version}
 	r, err := s.db.Query(ctx, orderReports, rt.ID)
 	if err != nil {
 		return nil, err
@@ -143,7 +115,7 @@ func (s *Store) order(ctx context.Context, rt ReportType) (*order, error) {
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	s.lists.put(o)
+	s.lists.orders.put(rt.ID, o)
 	return o, nil
 }
 
@@ -153,7 +125,7 @@ func readReports(places int) string {
 	for i := range names {
 		names[i] = fmt.Sprint("$", i+1)
 	}
-	return `SELECT ` + reportColumns + ` FROM reports WHERE id IN (` + strings.Join(names, ", ") + `) ORDER BY begin_day, end_day`
+	return `SELECT ` + reportColumns + ` FROM reports WHERE id IN (` + strings.Join(names, ", ") + `)`
 }
 
 // Pages are of these sizes mostly; each has one text, since texts are prepared.
@@ -167,14 +139,23 @@ type pageText struct {
 // Reports lists the reports of a type that were modified at or after a moment, by their
 // periods, and counts them. A period stays where it is: somebody who goes through the
 // pages while reports are corrected or added sees one twice at worst, and misses none
-// of those that were there when they began. A page has a hundred reports at most.
+// of those that were there when they began. A page has a hundred reports at most, and
+// is not the caller's to change.
 func (s *Store) Reports(ctx context.Context, rt ReportType, modifiedSince time.Time, p Page) (all []Report, total int, err error) {
 	o, err := s.order(ctx, rt)
 	if err != nil {
 		return nil, 0, err
 	}
-	ids, total := o.page(micros(modifiedSince), p)
+	since := micros(modifiedSince)
+	ids, total := o.page(since, p)
+	page := pageOf{rt.ID, rt.version, since, p}
+	if kept, ok := s.lists.pages.get(page); ok && len(kept) == len(ids) {
+		return kept, total, nil
+	}
 	all, err = s.reportsOf(ctx, ids)
+	if err == nil && len(all) > 0 && len(all) == len(ids) {
+		s.lists.pages.put(page, all)
+	}
 	return all, total, err
 }
 
@@ -191,7 +172,9 @@ func (s *Store) reportsOf(ctx context.Context, ids []int64) ([]Report, error) {
 		for i := range args {
 			args[i] = ids[min(i, len(ids)-1)]
 		}
-		return collect(ctx, outside{s.db}, scanReport, t.Text, args...)
+		all, err := collect(ctx, outside{s.db}, scanReport, t.Text, args...)
+		slices.SortFunc(all, func(a, b Report) int { return cmp.Or(a.Begin.Compare(b.Begin), a.End.Compare(b.End)) })
+		return all, err
 	}
 	return nil, fmt.Errorf("slate: a page of %d reports", len(ids))
 }

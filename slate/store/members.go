@@ -103,8 +103,15 @@ func (s *Store) Coverages(ctx context.Context, channelID int64) (map[int64]Cover
 	return coverages, nil
 }
 
-// ReportOf reads a report of an account.
-func (s *Store) ReportOf(ctx context.Context, accountID, id int64) (Report, error) {
-	return scanReport(s.db.QueryRow(ctx, `SELECT `+reportColumns+` FROM reports WHERE id = $1
-		AND type_id IN (SELECT t.id FROM report_types AS t JOIN channels AS c ON c.id = t.channel_id WHERE c.account_id = $2)`, id, accountID))
+// ReportOf reads a report of an account, with its type and channel.
+func (s *Store) ReportOf(ctx context.Context, accountID, id int64) (p Report, rt ReportType, c Channel, err error) {
+	if p, err = scanReport(s.db.QueryRow(ctx, `SELECT `+reportColumns+` FROM reports WHERE id = $1
+		AND type_id IN (SELECT t.id FROM report_types AS t JOIN channels AS c ON c.id = t.channel_id WHERE c.account_id = $2)`, id, accountID)); err != nil {
+		return p, rt, c, err
+	}
+	if rt, err = scanType(s.db.QueryRow(ctx, `SELECT `+typeColumns+` FROM report_types WHERE id = $1`, p.TypeID)); err != nil {
+		return p, rt, c, err
+	}
+	c, err = scanChannel(s.db.QueryRow(ctx, `SELECT `+channelColumns+` FROM channels WHERE id = $1`, rt.ChannelID))
+	return p, rt, c, err
 }

@@ -52,13 +52,12 @@ func TestPeriods(t *testing.T) {
 		if diff := cmp.Diff([]store.Report{first}, all); diff != "" || total != 2 || err != nil {
 			t.Errorf("%d, %v %s", total, err, diff)
 		}
-		if got := must[store.Report](t)(s.ReportOf(ctx, alpha.ID, first.ID)); got != first {
+		got, _, channel, err := s.ReportOf(ctx, alpha.ID, first.ID)
+		if ok(t, err); got != first {
 			t.Errorf("%+v", got)
 		}
-		_, err = s.ReportOf(ctx, beta.ID, first.ID)
+		_, _, _, err = s.ReportOf(ctx, beta.ID, first.ID)
 		wantErr(t, "another account's report", err, store.ErrNotFound)
-		_, _, channel, err := s.Report(ctx, first.ID)
-		ok(t, err)
 		want := map[int64]store.Coverage{first.TypeID: {Reports: 2, Latest: second.Begin, ModifiedAt: noon.Add(time.Minute)}}
 		if diff := cmp.Diff(want, must[map[int64]store.Coverage](t)(s.Coverages(ctx, channel.ID))); diff != "" {
 			t.Error(diff)

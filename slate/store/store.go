@@ -35,6 +35,10 @@ var (
 	ErrLastManager = errors.New("slate: the last one who may manage the account")
 )
 
+// IsUnavailable reports whether err says no more than that the database cannot answer
+// now, or that it is not known whether a write was made.
+func IsUnavailable(err error) bool { return sqldb.IsUnavailable(err) }
+
 // Store holds every query. It is safe for concurrent use.
 type Store struct {
 	db    *sqldb.DB
@@ -45,7 +49,7 @@ type Store struct {
 }
 
 // New gives the queries of a migrated database.
-func New(db *sqldb.DB) *Store { return &Store{db: db, lists: newLists(maxKept)} }
+func New(db *sqldb.DB) *Store { return &Store{db: db, lists: newLists(maxKept, maxPages)} }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {

@@ -212,7 +212,7 @@ func TestPublish(t *testing.T) {
 		if diff := cmp.Diff([]store.Point{{monday, 2}, {monday.AddDate(0, 0, 7), 5}}, points); diff != "" {
 			t.Error(diff)
 		}
-		report, rt, channel, err := s.Report(ctx, first.ID)
+		report, rt, channel, err := s.ReportOf(ctx, alpha.ID, first.ID)
 		if err != nil || report.Version != 2 || rt.Name != "Subscription" || channel.AccountID != alpha.ID {
 			t.Errorf("%+v %+v %+v %v", report, rt, channel, err)
 		}

@@ -1,0 +1,136 @@
+package api_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"runtime/debug"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"gatelodge/slate/api"
+	"gatelodge/slate/store"
+)
+
+// hot is a call that applications make all the time.
+type hot struct {
+	name   string
+	budget float64 // allocations of the handler
+	path   string
+}
+
+// hotCalls are made by a caller whose token is known: the endings are followed.
+func hotCalls(t testing.TB) (*caller, []hot) {
+	w := newWorld(t, options{follow: true, rate: api.Rate{PerSecond: 1e9, Burst: 1e9}})
+	c := w.authorize(w.NewApplication(), "Ada Lovelace")
+	alpha, _ := c.account("Alpha Pictures", viewer, true)
+	for week := range 52 {
+		w.publish(alpha.ID, store.GroupChannels, "Sample", "Subscription Weekly", monday(week), 5)
+	}
+	w.publish(alpha.ID, store.GroupChannels, "Another", "Subscription Weekly", monday(0), 5)
+	w.publish(alpha.ID, store.GroupChannels, "A third", "Subscription Weekly", monday(0), 5)
+	channels := "/accounts/1001/channels"
+	types := channels + "/" + c.list(channels).ids()[2] + "/reportTypes"
+	reports := types + "/" + c.list(types).ids()[0] + "/reports"
+	return c, []hot{
+		{"accounts", 84, "/accounts"}, {"channels", 128, channels}, {"types", 100, types},
+		{"reports", 107, reports}, {"a hundred reports", 107, reports + "?limit=100"}, {"nothing modified", 105, reports + "?modifiedDateGte=2099-01-01T00:00:00Z"},
+	}
+}
+
+// request is the call as the server's handler gets it.
+func (c *caller) request(path string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, slateURL+api.Base+path, nil)
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	return r
+}
+
+// TestAllocationBudget: what the handler of a call allocates. Each allocation costs
+// some thirty nanoseconds with its share of the collector's work.
+func TestAllocationBudget(t *testing.T) {
+	if raceDetector() {
+		t.Skip("the race detector allocates too")
+	}
+	c, calls := hotCalls(t)
+	c.untilKnown(t)
+	handler := c.w.slate.Handler()
+	for _, h := range calls {
+		const runs = 50
+		requests := make([]*http.Request, runs+1) // AllocsPerRun warms up with one
+		for i := range requests {
+			requests[i] = c.request(h.path)
+		}
+		i := 0
+		got := testing.AllocsPerRun(runs, func() {
+			answer := &sink{header: http.Header{}}
+			handler.ServeHTTP(answer, requests[i])
+			if answer.status != http.StatusOK {
+				t.Fatalf("%s: %d", h.name, answer.status)
+			}
+			i++
+		}) - 2 // the sink and its header
+		if got > h.budget {
+			t.Errorf("%s allocates %v times, budget %v", h.name, got, h.budget)
+		}
+	}
+}
+
+// untilKnown calls until the answer about the token is kept.
+func (c *caller) untilKnown(t testing.TB) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		before := c.w.asked.Load()
+		if c.list("/accounts"); c.w.asked.Load() == before {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("each call asks about its token")
+		}
+	}
+}
+
+func raceDetector() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// BenchmarkHandler is the calls without the network, by processor time: on a busy
+// machine it says more than the clock.
+func BenchmarkHandler(b *testing.B) {
+	c, calls := hotCalls(b)
+	c.untilKnown(b)
+	handler := c.w.slate.Handler()
+	for _, h := range calls {
+		b.Run(h.name, func(b *testing.B) {
+			b.ReportAllocs()
+			before := processorTime(b)
+			for b.Loop() {
+				answer := &sink{header: http.Header{}}
+				if handler.ServeHTTP(answer, c.request(h.path)); answer.status != http.StatusOK {
+					b.Fatal(answer.status)
+				}
+			}
+			b.ReportMetric(float64(processorTime(b)-before)/float64(b.N), "cpu-ns/op")
+		})
+	}
+}
+
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// sink is an http.ResponseWriter that keeps the status.
+type sink struct {
+	header http.Header
+	status int
+}
+
+func (s *sink) Header() http.Header         { return s.header }
+func (s *sink) WriteHeader(status int)      { s.status = status }
+func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
