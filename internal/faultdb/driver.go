@@ -1,6 +1,7 @@
 package faultdb
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -66,6 +67,27 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	return do(c.db, Query,
 		func() (driver.Rows, error) { return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args) },
 		driver.Rows.Close)
+}
+
+// ExecBatch counts each statement, and a fault of one is the whole transaction's.
+func (c *conn) ExecBatch(ctx context.Context, texts []string, args [][]any) ([]int64, error) {
+	var fault *Error
+	for range texts {
+		fault = cmp.Or(fault, c.db.note(Exec))
+	}
+	if fault != nil && fault.Outcome == Failed {
+		return nil, fault
+	}
+	rows, err := c.Conn.(batcher).ExecBatch(ctx, texts, args)
+	if err == nil && fault != nil {
+		return nil, fault
+	}
+	return rows, err
+}
+
+// batcher is a connection of package sqldb.
+type batcher interface {
+	ExecBatch(ctx context.Context, texts []string, args [][]any) ([]int64, error)
 }
 
 func (c *conn) Ping(ctx context.Context) error {

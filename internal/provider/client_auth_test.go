@@ -309,7 +309,7 @@ func TestAssertionFaults(t *testing.T) {
 						t.Errorf("call %d: the next one: %v", n, got)
 					}
 					if done {
-						if n < 4 {
+						if dialect == sqldb.SQLite && n < 4 || n < 2 { // PostgreSQL makes one statement of it
 							t.Errorf("only %d calls were failed", n-1)
 						}
 						return

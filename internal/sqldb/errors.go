@@ -37,8 +37,7 @@ func IsUnique(err error) bool {
 			return true
 		}
 	}
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && e.Code == "23505" // unique_violation
+	return hasCode(err, "23505") // unique_violation
 }
 
 // IsUnavailable reports whether err says that the database cannot answer now:
@@ -64,7 +63,7 @@ func IsUnavailable(err error) bool {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code {
 		case "40001", "40003", "40P01", // serialization failure, completion unknown, deadlock
-			"55P03", readOnly: // lock not available
+			lockNotAvailable, readOnly:
 			return true
 		}
 		// Connection, resources, operator intervention (shutdown), system.
@@ -85,9 +84,15 @@ func IsUnavailable(err error) bool {
 const readOnly = "25006"
 
 // onStandby reports whether the connection that err came from leads to a standby.
-func onStandby(err error) bool {
+func onStandby(err error) bool { return hasCode(err, readOnly) }
+
+// lockNotAvailable is what a statement ends with that waited for longer than
+// lock_timeout.
+const lockNotAvailable = "55P03"
+
+func hasCode(err error, code string) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && e.Code == readOnly
+	return ok && e.Code == code
 }
 
 // commitError says what a failed COMMIT means.

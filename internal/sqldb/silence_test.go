@@ -112,6 +112,10 @@ func TestSilence(t *testing.T) {
 			})
 		},
 		"write": func(t *testing.T, db *sqldb.DB) error { return db.Write(t.Context(), insert(1, "a")) },
+		"statement": func(t *testing.T, db *sqldb.DB) error {
+			_, err := db.Exec(t.Context(), insertThing, 1, "a")
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,6 +137,9 @@ func TestSilence(t *testing.T) {
 				})
 			}
 			wg.Wait()
+			if _, err := db.Exec(t.Context(), insertThing, 9, "z"); err != nil { // it has one of its own
+				t.Fatal(err)
+			}
 			r.fallSilent()
 			first := make(chan error, 1)
 			go func() { first <- ask(t, db) }()

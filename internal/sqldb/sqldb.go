@@ -6,7 +6,7 @@
 // prepared once and kept for as long as the database is open.
 //
 // On SQLite there is one writing connection, and writes that wait for it share
-// one commit (see [DB.Write]); reads go to a pool of read-only connections and
+// one commit (see [DB.Write]; on PostgreSQL those of [DB.Exec] do); reads go to a pool of read-only connections and
 // see what was committed when they began. Other processes may read and write the
 // same file at the same time. An empty BLOB reads back as a nil slice on SQLite
 // and as an empty one on PostgreSQL.
@@ -58,7 +58,7 @@ const (
 	walKept = 16 << 20
 
 	// postgresConns leaves room for several replicas under PostgreSQL's default
-	// of 100 connections.
+	// of 100 connections. Beside them are those of Exec, Watch and Listen.
 	postgresConns    = 20
 	postgresIdleTime = 5 * time.Minute
 
@@ -96,6 +96,7 @@ type DB struct {
 
 	writing driver.Connector // makes connections that may write
 	writer  *writer          // nil on PostgreSQL
+	sharer  *sharer          // nil on SQLite
 	meter   *meter
 	lock    *os.File // shared by all who have the file open; SQLite only
 }
@@ -122,7 +123,12 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, fmt.Errorf("database address: %w", err)
 	}
 	harden(config)
-	connector := cfg.wrap(new(primaries).connector(config))
+	var primaries primaries
+	sharing := config.Copy()
+	if _, set := sharing.RuntimeParams["lock_timeout"]; !set {
+		sharing.RuntimeParams["lock_timeout"] = sharedLockTimeout
+	}
+	connector := cfg.wrap(primaries.connector(config))
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(postgresConns)
 	pool.SetMaxIdleConns(postgresConns)
@@ -132,7 +138,11 @@ func openPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	watch := sql.OpenDB(connector)
 	watch.SetMaxOpenConns(1)
-	return &DB{dialect: Postgres, pool: pool, watch: watch, listening: config, writing: connector, meter: newMeter()}, nil
+	meter := newMeter()
+	return &DB{
+		dialect: Postgres, pool: pool, watch: watch, listening: config, writing: connector, meter: meter,
+		sharer: startSharer(cfg.wrap(batching{primaries.connector(sharing)}), meter),
+	}, nil
 }
 
 func openSQLite(ctx context.Context, cfg Config) (_ *DB, err error) {
@@ -210,6 +220,9 @@ func (db *DB) Close() error {
 	err := db.pool.Close()
 	if db.watch != nil {
 		err = errors.Join(err, db.watch.Close())
+	}
+	if db.sharer != nil {
+		err = errors.Join(err, db.sharer.stop())
 	}
 	if db.writer != nil {
 		// The writing connection last: the last one to close empties the -wal file.

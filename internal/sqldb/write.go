@@ -80,8 +80,8 @@ func (db *DB) onConn(ctx context.Context, fn func(within, bound context.Context,
 }
 
 // Exec is Write of one statement. It gives the number of rows that it changed. On
-// PostgreSQL it goes there and back once: a statement outside of a transaction is one
-// by itself.
+// PostgreSQL too such writes share a commit when they wait: they go there and back
+// together. Statements that are undone because another one failed are made alone.
 func (db *DB) Exec(ctx context.Context, text string, args ...any) (rows int64, err error) {
 	if db.writer != nil {
 		err = db.writer.write(ctx, func(ctx context.Context, tx *Tx) (err error) {
@@ -90,6 +90,19 @@ func (db *DB) Exec(ctx context.Context, text string, args ...any) (rows int64, e
 		})
 		return rows, err
 	}
+	rows, err = db.sharer.exec(ctx, text, args)
+	switch {
+	case errors.Is(err, errAlone):
+		return db.execAlone(ctx, text, args)
+	case errors.Is(err, context.DeadlineExceeded):
+		db.reconnect()
+	}
+	return rows, err
+}
+
+// execAlone goes to PostgreSQL and back once: a statement outside of a transaction is
+// one by itself.
+func (db *DB) execAlone(ctx context.Context, text string, args []any) (rows int64, err error) {
 	err = db.onConn(ctx, func(_, bound context.Context, conn *sql.Conn) error {
 		began := time.Now()
 		result, err := conn.ExecContext(bound, text, args...)

@@ -12,14 +12,20 @@ import (
 // attempt is made again: the row names the one that made it.
 func (s *Store) UseProof(ctx context.Context, digest [32]byte, until, now time.Time) (first bool, err error) {
 	attempt := newAttempt()
-	err = s.settle(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := t.Exec(ctx, `INSERT INTO proofs (digest, attempt, expires_at) VALUES ($1, $2, $3)
-			ON CONFLICT (digest) DO UPDATE SET attempt = excluded.attempt WHERE proofs.attempt = excluded.attempt`,
-			digest[:], attempt[:], micros(until))
+	take := statement{`INSERT INTO proofs (digest, attempt, expires_at) VALUES ($1, $2, $3)
+		ON CONFLICT (digest) DO UPDATE SET attempt = excluded.attempt WHERE proofs.attempt = excluded.attempt`,
+		[]any{digest[:], attempt[:], micros(until)}}
+	all := func(ctx context.Context, t *tx) error {
+		rows, err := t.Exec(ctx, take.text, take.args...)
 		if first = rows == 1; err != nil || !first {
 			return err
 		}
 		return t.expire(ctx, "proofs", "digest", "expires_at", micros(now))
-	})
-	return first && err == nil, err
+	}
+	if !s.swept.lately("proofs", micros(now)) {
+		err = s.settle(ctx, all)
+		return first && err == nil, err
+	}
+	done, err := s.settleFirst(ctx, take, all)
+	return (done || first) && err == nil, err
 }
