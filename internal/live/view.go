@@ -21,13 +21,15 @@ import (
 // Bound is how old an answer from memory can be at most.
 const Bound = time.Second
 
-// Limits of the number of entries, where profiles and grants that are larger than
-// usual count for several (weight.go).
+// Limits of profiles and grants are in bytes (weight.go), room for about 40,000 and
+// 380,000 of the usual size. The others are numbers of entries.
 const (
-	maxProfiles = 20_000
-	maxGrants   = 200_000
-	maxAccounts = 100_000
-	maxSessions = 50_000
+	profileBytes = 40 << 20
+	grantBytes   = 64 << 20
+	maxKeys      = 50_000 // of profiles
+	maxPairs     = 400_000
+	maxAccounts  = 100_000
+	maxSessions  = 50_000
 )
 
 type signingKeys struct {
@@ -81,12 +83,12 @@ type View struct {
 func New(ctx context.Context, s *store.Store, issuer string, log *slog.Logger) (*View, error) {
 	v := &View{
 		store: s, issuer: issuer, log: log, origin: time.Now(),
-		profiles: newWeighed[int64](maxProfiles, profileWeight),
-		clients:  newCache[registry.ClientKey, int64](maxProfiles),
-		apis:     newCache[string, int64](maxProfiles),
-		origins:  newCache[string, int64](maxProfiles),
-		grants:   newWeighed[int64](maxGrants, grantWeight),
-		pairs:    newCache[pair, int64](maxGrants),
+		profiles: newWeighed[int64](profileBytes, profileWeight),
+		clients:  newCache[registry.ClientKey, int64](maxKeys),
+		apis:     newCache[string, int64](maxKeys),
+		origins:  newCache[string, int64](maxKeys),
+		grants:   newWeighed[int64](grantBytes, grantWeight),
+		pairs:    newCache[pair, int64](maxPairs),
 		accounts: newCache[int64, *account.Account](maxAccounts),
 		sessions: newCache[[32]byte, *account.Session](maxSessions),
 		scopes:   newCache[struct{}, *registry.Scopes](1),

@@ -1,25 +1,57 @@
 package live
 
 import (
-	"slices"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"gatelodge/internal/authz"
 	"gatelodge/internal/registry"
 )
 
+// What entries are said to weigh is what they take.
 func TestWeights(t *testing.T) {
-	long := registry.ReturnURL{Value: strings.Repeat("a", 2000)}
-	for name, tt := range map[string]struct{ got, want int }{
-		"a usual profile":         {profileWeight(&registry.SecurityProfile{Name: "Reports", ReturnURLs: []registry.ReturnURL{{Value: "https://example.com/cb"}}}), 1},
-		"fifty long addresses":    {profileWeight(&registry.SecurityProfile{ReturnURLs: slices.Repeat([]registry.ReturnURL{long}, 50)}), 51},
-		"a set of keys":           {profileWeight(&registry.SecurityProfile{Settings: registry.Settings{JWKS: strings.Repeat("k", 20_000)}}), 11},
-		"a grant":                 {grantWeight(&authz.Grant{}), 1},
-		"a thousand revoked ones": {grantWeight(&authz.Grant{Ended: make([]authz.Family, 1000)}), 38},
+	now := time.Now().UTC()
+	word := func(n int) string { return strings.Repeat("a", n) }
+	profile := func(urls, length, keys int) func() (any, int) {
+		return func() (any, int) {
+			p := &registry.SecurityProfile{Name: word(20), Description: word(30), PrivacyURL: word(30), CreatedAt: now,
+				Settings: registry.Settings{IDTokenAlg: word(5), JWKS: word(keys)}, Secrets: make([]registry.ClientSecret, 1)}
+			for range urls {
+				p.ReturnURLs = append(p.ReturnURLs, registry.ReturnURL{Value: word(length)})
+			}
+			return p, profileWeight(p)
+		}
+	}
+	grant := func(ended int) func() (any, int) {
+		return func() (any, int) {
+			g := &authz.Grant{Ended: make([]authz.Family, ended)}
+			return g, grantWeight(g)
+		}
+	}
+	for name, make := range map[string]func() (any, int){
+		"usual profile": profile(2, 30, 0), "fifty long addresses": profile(50, 2000, 0), "a set of keys": profile(1, 30, 20_000),
+		"grant": grant(0), "a thousand revoked ones": grant(1000),
 	} {
-		if tt.got != tt.want {
-			t.Errorf("%s counts for %d, want %d", name, tt.got, tt.want)
+		const entries = 1000
+		c := newCache[int64, any](entries * shards)
+		c.reset(at(10))
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		said := 0
+		for k := range int64(entries) {
+			v, weight := make()
+			c.put(k, v, at(10))
+			said += weight
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(c)
+		takes := int(after.HeapAlloc-before.HeapAlloc) / entries
+		if said /= entries; said < takes*4/5 || said > takes*5/4 {
+			t.Errorf("%s weighs %d, and takes %d bytes", name, said, takes)
 		}
 	}
 }

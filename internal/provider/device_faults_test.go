@@ -115,7 +115,7 @@ func TestDeviceBudget(t *testing.T) {
 				refresh = got.Text("refresh_token")
 				return got
 				// The grant has just been changed, so it is read anew.
-			}, 200, faultdb.Counts{Queries: 4, Execs: 1, Begins: 2, Commits: 1}},
+			}, 200, faultdb.Counts{Queries: 2, Execs: 1, Begins: 1, Commits: 1}},
 			{"poll after that", func() sim.Answer { return device.Poll(sim.Standard, start) }, 400, faultdb.Counts{Queries: 1}},
 			{"refresh", func() sim.Answer { return device.Refresh(sim.Standard, refresh) }, 200, faultdb.Counts{}},
 		} {

@@ -84,9 +84,8 @@ func (s *Store) Account(ctx context.Context, id int64) (account.Account, error) 
 
 // AccountSnapshot is Account with the place in the feed that it was read at.
 func (s *Store) AccountSnapshot(ctx context.Context, id int64) (a account.Account, at Cursor, err error) {
-	at, err = s.snapshot(ctx, func(ctx context.Context, t *sqldb.Tx) error {
-		var err error
-		a, err = scanAccount(t.QueryRow(ctx, `SELECT `+accountColumns+` FROM accounts WHERE id = $1`, id))
+	at, err = s.load(ctx, `SELECT `+accountColumns+`, epoch, newest FROM accounts, `+inFeed+` WHERE id = $1`, []any{id}, func(row scanner, place ...any) (err error) {
+		a, err = scanAccount(row, place...)
 		return err
 	})
 	return a, at, err

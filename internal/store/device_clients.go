@@ -9,17 +9,6 @@ import (
 
 const deviceColumns = `id, client_key, name, created_at`
 
-func scanDevice(row scanner) (registry.DeviceClient, error) {
-	var d registry.DeviceClient
-	var key []byte
-	var created int64
-	if err := row.Scan(&d.ID, &key, &d.Name, &created); err != nil {
-		return d, err
-	}
-	d.CreatedAt = fromMicros(created)
-	return d, fixed(d.Client[:], key, "device_clients.client_key")
-}
-
 // AddDevice makes a client ID for a profile's devices. It answers ErrTooMany when
 // there are [registry.MaxDevices].
 func (s *Store) AddDevice(ctx context.Context, developerID, profileID int64, name string, by audit.By) (registry.DeviceClient, error) {

@@ -32,33 +32,32 @@ func scanGrant(row scanner, more ...any) (authz.Grant, error) {
 
 func scopeColumn(s oauth.ScopeSet) []byte { return s.AppendBinary([]byte{}) }
 
+// grantWhere ends with a condition.
+const grantWhere = `SELECT ` + grantColumns + `, family, epoch, newest FROM ` + inFeed + `, grants LEFT JOIN ended_families ON grant_id = id WHERE `
+
 // GrantSnapshot reads a grant with the families that have ended, and the place in
 // the feed that it was read at.
 func (s *Store) GrantSnapshot(ctx context.Context, id int64) (authz.Grant, Cursor, error) {
-	return s.grantSnapshot(ctx, `id = $1`, id)
+	return s.loadGrant(ctx, grantWhere+`id = $1`, id)
 }
 
 // GrantFor reads the grant of an account to a profile.
 func (s *Store) GrantFor(ctx context.Context, accountID, profileID int64) (authz.Grant, Cursor, error) {
-	return s.grantSnapshot(ctx, `account_id = $1 AND profile_id = $2`, accountID, profileID)
+	return s.loadGrant(ctx, grantWhere+`account_id = $1 AND profile_id = $2`, accountID, profileID)
 }
 
-func (s *Store) grantSnapshot(ctx context.Context, where string, args ...any) (g authz.Grant, at Cursor, err error) {
-	at, err = s.snapshot(ctx, func(ctx context.Context, t *sqldb.Tx) error {
+func (s *Store) loadGrant(ctx context.Context, query string, args ...any) (g authz.Grant, at Cursor, err error) {
+	var ended []authz.Family
+	at, err = s.load(ctx, query, args, func(row scanner, place ...any) error {
+		var family []byte
 		var err error
-		if g, err = scanGrant(t.QueryRow(ctx, `SELECT `+grantColumns+` FROM grants WHERE `+where, args...)); err != nil {
+		if g, err = scanGrant(row, append([]any{&family}, place...)...); err != nil || family == nil {
 			return err
 		}
-		g.Ended, err = collect(ctx, t, `SELECT family FROM ended_families WHERE grant_id = $1`, []any{g.ID}, func(row scanner) (authz.Family, error) {
-			var b []byte
-			var f authz.Family
-			if err := row.Scan(&b); err != nil {
-				return f, err
-			}
-			return f, fixed(f[:], b, "ended_families.family")
-		})
-		return err
+		ended = append(ended, authz.Family{})
+		return fixed(ended[len(ended)-1][:], family, "ended_families.family")
 	})
+	g.Ended = ended
 	return g, at, err
 }
 

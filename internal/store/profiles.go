@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,7 +10,6 @@ import (
 	"gatelodge/internal/audit"
 	"gatelodge/internal/oauth"
 	"gatelodge/internal/registry"
-	"gatelodge/internal/sqldb"
 )
 
 const profileColumns = `id, developer_id, client_key, application_key, name, description, privacy_url, logo, created_at, updated_at, last_used_at, suspended_at, ` + settingsColumns + `, audience, dynamic, region, version`
@@ -21,30 +21,46 @@ func settingsValues(n registry.Settings) []any {
 	return []any{int64(n.Kind), n.IDTokenAlg, flag(n.Implicit), int64(n.Auth), n.JWKS, n.JWKSURI, flag(n.RequireDPoP), flag(n.RequirePAR), n.BackChannelLogoutURI, int64(n.TokenFormat)}
 }
 
-func scanProfile(row scanner, more ...any) (registry.SecurityProfile, error) {
-	var p registry.SecurityProfile
-	var client, application, logo []byte
-	var created, updated, used, suspended, implicit, dpop, par, dynamic int64
-	n := &p.Settings
-	err := row.Scan(append([]any{&p.ID, &p.DeveloperID, &client, &application, &p.Name, &p.Description, &p.PrivacyURL, &logo,
-		&created, &updated, &used, &suspended, &n.Kind, &n.IDTokenAlg, &implicit, &n.Auth, &n.JWKS, &n.JWKSURI, &dpop, &par,
-		&n.BackChannelLogoutURI, &n.TokenFormat, &p.Audience, &dynamic, &p.Region, &p.Version}, more...)...)
-	if err != nil {
-		return p, notFound(err)
+// profileRow is a row of profileColumns.
+type profileRow struct {
+	id, developer, created, updated, used, suspended, version           number
+	client, application, logo                                           []byte
+	name, description, privacy, alg, jwks, jwksURI, logoutURI, audience words
+	kind, implicit, auth, dpop, par, format, dynamic                    small
+	region                                                              words
+}
+
+// into is where Scan puts the columns.
+func (r *profileRow) into() []any {
+	return []any{&r.id, &r.developer, &r.client, &r.application, &r.name, &r.description, &r.privacy, &r.logo, &r.created, &r.updated, &r.used, &r.suspended,
+		&r.kind, &r.alg, &r.implicit, &r.auth, &r.jwks, &r.jwksURI, &r.dpop, &r.par, &r.logoutURI, &r.format, &r.audience, &r.dynamic, &r.region, &r.version}
+}
+
+func (r *profileRow) profile() (registry.SecurityProfile, error) {
+	p := registry.SecurityProfile{
+		ID: int64(r.id), DeveloperID: int64(r.developer), Version: int64(r.version),
+		Name: string(r.name), Description: string(r.description), PrivacyURL: string(r.privacy),
+		CreatedAt: r.created.time(), UpdatedAt: r.updated.time(), LastUsedAt: r.used.time(), SuspendedAt: r.suspended.time(),
+		Settings: registry.Settings{
+			Kind: registry.Kind(r.kind), IDTokenAlg: string(r.alg), Implicit: r.implicit != 0, Auth: registry.AuthMethod(r.auth),
+			JWKS: string(r.jwks), JWKSURI: string(r.jwksURI), RequireDPoP: r.dpop != 0, RequirePAR: r.par != 0,
+			BackChannelLogoutURI: string(r.logoutURI), TokenFormat: registry.TokenFormat(r.format),
+		},
+		Audience: string(r.audience), Dynamic: r.dynamic != 0, Region: string(r.region),
 	}
-	p.CreatedAt, p.UpdatedAt = fromMicros(created), fromMicros(updated)
-	p.LastUsedAt, p.SuspendedAt = fromMicros(used), fromMicros(suspended)
-	n.Implicit, n.RequireDPoP, n.RequirePAR, p.Dynamic = implicit != 0, dpop != 0, par != 0, dynamic != 0
-	if err := fixed(p.Client[:], client, "profiles.client_key"); err != nil {
-		return p, err
-	}
-	if err := fixed(p.Application[:], application, "profiles.application_key"); err != nil {
-		return p, err
-	}
-	if len(logo) > 0 {
-		err = fixed(p.Logo[:], logo, "profiles.logo")
+	err := errors.Join(fixed(p.Client[:], r.client, "profiles.client_key"), fixed(p.Application[:], r.application, "profiles.application_key"))
+	if err == nil && len(r.logo) > 0 {
+		err = fixed(p.Logo[:], r.logo, "profiles.logo")
 	}
 	return p, err
+}
+
+func scanProfile(row scanner) (registry.SecurityProfile, error) {
+	var r profileRow
+	if err := row.Scan(r.into()...); err != nil {
+		return registry.SecurityProfile{}, notFound(err)
+	}
+	return r.profile()
 }
 
 // LogoChange says what saving a profile does to its logo.
@@ -170,64 +186,30 @@ func (s *Store) Logo(ctx context.Context, h registry.LogoHash) ([]byte, error) {
 // Profile reads a developer account's profile by its application key, whole.
 // Another's profile is not found.
 func (s *Store) Profile(ctx context.Context, developerID int64, key registry.ApplicationKey) (registry.SecurityProfile, error) {
-	p, _, err := s.profileSnapshot(ctx, `developer_id = $1 AND application_key = $2`, developerID, key[:])
+	p, _, err := s.loadProfile(ctx, profileOfDeveloper, developerID, key[:])
 	return p, err
 }
 
 // ProfileByClient reads a profile by its client key or that of one of its devices,
 // whoever's it is: for the protocol and for the operator.
 func (s *Store) ProfileByClient(ctx context.Context, key registry.ClientKey) (registry.SecurityProfile, Cursor, error) {
-	return s.profileSnapshot(ctx, `id = COALESCE((SELECT id FROM profiles WHERE client_key = $1), (SELECT profile_id FROM device_clients WHERE client_key = $1))`, key[:])
+	return s.loadProfile(ctx, profileByClient, key[:])
 }
 
 // ProfileByAudience reads the profile of the API that has this identifier.
 func (s *Store) ProfileByAudience(ctx context.Context, audience string) (registry.SecurityProfile, Cursor, error) {
-	return s.profileSnapshot(ctx, `audience = $1 AND audience <> ''`, audience)
+	return s.loadProfile(ctx, profileByAudience, audience)
 }
 
 // ProfileByOrigin is a profile that has the origin among its Allowed Origins: which
 // of several does not matter to who asks whether there is one.
 func (s *Store) ProfileByOrigin(ctx context.Context, origin string) (registry.SecurityProfile, Cursor, error) {
-	return s.profileSnapshot(ctx, `id = (SELECT MIN(profile_id) FROM origins WHERE value = $1)`, origin)
+	return s.loadProfile(ctx, profileByOrigin, origin)
 }
 
 // ProfileByID is ProfileByClient by id.
 func (s *Store) ProfileByID(ctx context.Context, id int64) (registry.SecurityProfile, Cursor, error) {
-	return s.profileSnapshot(ctx, `id = $1`, id)
-}
-
-func (s *Store) profileSnapshot(ctx context.Context, where string, args ...any) (p registry.SecurityProfile, at Cursor, err error) {
-	at, err = s.snapshot(ctx, func(ctx context.Context, t *sqldb.Tx) error {
-		var err error
-		if p, err = scanProfile(t.QueryRow(ctx, `SELECT `+profileColumns+` FROM profiles WHERE `+where, args...)); err != nil {
-			return err
-		}
-		for table, into := range map[string]*[]registry.ReturnURL{"return_urls": &p.ReturnURLs, "post_logout_urls": &p.PostLogoutURLs} {
-			if *into, err = collect(ctx, t, `SELECT value, note FROM `+table+` WHERE profile_id = $1 ORDER BY position`, []any{p.ID}, func(row scanner) (registry.ReturnURL, error) {
-				var u registry.ReturnURL
-				err := row.Scan(&u.Value, &u.Note)
-				return u, err
-			}); err != nil {
-				return err
-			}
-		}
-		if p.Origins, err = collect(ctx, t, `SELECT value, note FROM origins WHERE profile_id = $1 ORDER BY position`, []any{p.ID}, func(row scanner) (registry.AllowedOrigin, error) {
-			var o registry.AllowedOrigin
-			err := row.Scan(&o.Value, &o.Note)
-			return o, err
-		}); err != nil {
-			return err
-		}
-		if p.Devices, err = collect(ctx, t, `SELECT `+deviceColumns+` FROM device_clients WHERE profile_id = $1 ORDER BY id`, []any{p.ID}, scanDevice); err != nil {
-			return err
-		}
-		if p.Granted, err = grantedScopes(ctx, t, p.ID); err != nil {
-			return err
-		}
-		p.Secrets, err = collect(ctx, t, `SELECT `+secretColumns+` FROM secrets WHERE profile_id = $1 ORDER BY id`, []any{p.ID}, scanSecret)
-		return err
-	})
-	return p, at, err
+	return s.loadProfile(ctx, profileByID, id)
 }
 
 // UpdateProfile saves the General form over version, or answers ErrStale.

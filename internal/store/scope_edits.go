@@ -178,9 +178,7 @@ func (s *Store) SetAudience(ctx context.Context, profileID int64, audience strin
 // APIs are the profiles that have an identifier as an API, by it, as a list has them.
 func (s *Store) APIs(ctx context.Context) (all []registry.SecurityProfile, err error) {
 	_, err = s.snapshot(ctx, func(ctx context.Context, t *sqldb.Tx) error {
-		all, err = collect(ctx, t, `SELECT `+profileColumns+` FROM profiles WHERE audience <> '' ORDER BY audience`, nil, func(row scanner) (registry.SecurityProfile, error) {
-			return scanProfile(row)
-		})
+		all, err = collect(ctx, t, `SELECT `+profileColumns+` FROM profiles WHERE audience <> '' ORDER BY audience`, nil, scanProfile)
 		return err
 	})
 	return all, err

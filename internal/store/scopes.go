@@ -147,18 +147,6 @@ func scanScope(row scanner) (registry.Scope, error) {
 	return s, nil
 }
 
-func grantedScopes(ctx context.Context, t *sqldb.Tx, profileID int64) (set oauth.ScopeSet, err error) {
-	numbers, err := collect(ctx, t, `SELECT number FROM profile_scopes WHERE profile_id = $1`, []any{profileID}, func(row scanner) (int, error) {
-		var n int
-		err := row.Scan(&n)
-		return n, err
-	})
-	for _, n := range numbers {
-		set = set.With(n)
-	}
-	return set, err
-}
-
 func (t *tx) grantScopes(ctx context.Context, profileID int64, set oauth.ScopeSet) error {
 	for n := range set.Numbers() {
 		if _, err := t.Exec(ctx, `INSERT INTO profile_scopes (profile_id, number) VALUES ($1, $2) ON CONFLICT DO NOTHING`, profileID, n); err != nil {

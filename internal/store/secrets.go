@@ -10,19 +10,6 @@ import (
 	"gatelodge/internal/registry"
 )
 
-const secretColumns = `id, digest, created_at, last_used_at, expires_at`
-
-func scanSecret(row scanner) (registry.ClientSecret, error) {
-	var c registry.ClientSecret
-	var digest []byte
-	var created, used, expires int64
-	if err := row.Scan(&c.ID, &digest, &created, &used, &expires); err != nil {
-		return c, err
-	}
-	c.CreatedAt, c.LastUsedAt, c.ExpiresAt = fromMicros(created), fromMicros(used), fromMicros(expires)
-	return c, fixed(c.Digest[:], digest, "secrets.digest")
-}
-
 func secretPlace(id int64) keyring.Place {
 	return keyring.Place{Table: "secrets", Column: "sealed", Row: binary.BigEndian.AppendUint64(nil, uint64(id))}
 }

@@ -6,16 +6,15 @@ import (
 
 	"gatelodge/internal/account"
 	"gatelodge/internal/audit"
-	"gatelodge/internal/sqldb"
 )
 
 const sessionColumns = `digest, account_id, created_at, authenticated_at, last_seen_at, expires_at, user_agent, address, id, home_session`
 
-func scanSession(row scanner) (account.Session, error) {
+func scanSession(row scanner, more ...any) (account.Session, error) {
 	var s account.Session
 	var digest []byte
 	var created, authenticated, seen, expires int64
-	if err := row.Scan(&digest, &s.AccountID, &created, &authenticated, &seen, &expires, &s.UserAgent, &s.Address, &s.ID, &s.HomeSession); err != nil {
+	if err := row.Scan(append([]any{&digest, &s.AccountID, &created, &authenticated, &seen, &expires, &s.UserAgent, &s.Address, &s.ID, &s.HomeSession}, more...)...); err != nil {
 		return s, notFound(err)
 	}
 	s.CreatedAt, s.AuthenticatedAt = fromMicros(created), fromMicros(authenticated)
@@ -59,9 +58,8 @@ func (s *Store) RenewSession(ctx context.Context, old [32]byte, n account.Sessio
 // SessionSnapshot reads a session, expired or not, with the place in the feed that
 // it was read at.
 func (s *Store) SessionSnapshot(ctx context.Context, digest [32]byte) (n account.Session, at Cursor, err error) {
-	at, err = s.snapshot(ctx, func(ctx context.Context, t *sqldb.Tx) error {
-		var err error
-		n, err = scanSession(t.QueryRow(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE digest = $1`, digest[:]))
+	at, err = s.load(ctx, `SELECT `+sessionColumns+`, epoch, newest FROM sessions, `+inFeed+` WHERE digest = $1`, []any{digest[:]}, func(row scanner, place ...any) (err error) {
+		n, err = scanSession(row, place...)
 		return err
 	})
 	return n, at, err

@@ -7,8 +7,8 @@ import (
 )
 
 // checkCalls walks a template and holds the literal arguments of our own
-// components against what exists, so that a misspelt option or icon stops the
-// program at start instead of a person in the middle of something.
+// components against what exists, so that a misspelt option or icon is found by a
+// test and not by a person in the middle of something.
 func checkCalls(node parse.Node) error {
 	switch n := node.(type) {
 	case *parse.ListNode:

@@ -18,7 +18,8 @@
 //
 // # A page
 //
-// A surface embeds its templates beside its code and parses them when it is built:
+// A surface embeds its templates beside its code; each page is parsed when it is first
+// rendered:
 //
 //	//go:embed *.html
 //	var files embed.FS
@@ -31,7 +32,8 @@
 //
 // Each file is one page and defines "content", where the dot is Page.Data; files
 // that begin with "_" hold pieces for all of them. What a page refers to and is
-// not there — template, icon, option of a field — is an error of Kit.Pages.
+// not there — template, icon, option of a field — is an error of [Pages.Check], which a
+// test of each surface calls.
 //
 // # A form
 //

@@ -44,7 +44,8 @@ func TestFrame(t *testing.T) {
 	if k.Asset("app.css") == "" || k.Asset("app.css") == testKit(t, Options{}).Asset("app.css") {
 		t.Error("assets that differ have one address")
 	}
-	if _, err := New(Options{Frame: fstest.MapFS{"frame.html": {Data: []byte(`{{define "bar"}}{{nothing}}{{end}}`)}}}); err == nil {
+	broken := testKit(t, Options{Frame: fstest.MapFS{"frame.html": {Data: []byte(`{{define "bar"}}{{nothing}}{{end}}`)}}})
+	if broken.errors.Check() == nil {
 		t.Error("a frame that is broken is taken")
 	}
 	if _, err := New(Options{Assets: fstest.MapFS{"x.html": {}}}); err == nil {

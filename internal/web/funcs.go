@@ -14,8 +14,12 @@ import (
 
 // component renders one of the built-in pieces.
 func (t *templates) component(name string, data any) (template.HTML, error) {
+	components, err := t.components()
+	if err != nil {
+		return "", err
+	}
 	var buf bytes.Buffer
-	if err := t.components.ExecuteTemplate(&buf, name, data); err != nil {
+	if err := components.ExecuteTemplate(&buf, name, data); err != nil {
 		return "", err
 	}
 	return template.HTML(buf.String()), nil

@@ -81,7 +81,7 @@ type Kit struct {
 	labels  map[string]labelSet
 }
 
-// New makes a Kit. It fails only when a built-in template or asset is broken.
+// New makes a Kit. It fails only when an asset is broken.
 func New(o Options) (*Kit, error) {
 	k := &Kit{
 		product: cmp.Or(o.ProductName, "Gatelodge"),
@@ -111,9 +111,7 @@ func New(o Options) (*Kit, error) {
 	if k.assets, err = loadAssets(o.Assets); err != nil {
 		return nil, fmt.Errorf("web: assets: %w", err)
 	}
-	if k.base, err = k.parseBase(o.Frame); err != nil {
-		return nil, fmt.Errorf("web: templates: %w", err)
-	}
+	k.base = k.newBase(o.Frame)
 	if k.errors, err = k.ownPages("errors"); err != nil {
 		return nil, fmt.Errorf("web: templates: %w", err)
 	}

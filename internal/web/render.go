@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:embed all:templates
@@ -59,74 +60,99 @@ type Flash struct {
 	Links  []Link
 }
 
+// parsed gives templates that are parsed when they are first asked for: most of what a
+// start would take goes into pages that nobody may want for hours.
+type parsed func() (*template.Template, error)
+
 // templates are the layout and the components, which every surface's pages are
 // parsed on top of.
-type templates struct {
-	layout     *template.Template
-	components *template.Template
-}
+type templates struct{ layout, components parsed }
 
-// Pages are the parsed pages of one surface.
+// Pages are the pages of one surface.
 type Pages struct {
 	kit   *Kit
-	pages map[string]*template.Template
+	pages map[string]parsed
 }
 
-func (k *Kit) parseBase(frame fs.FS) (*templates, error) {
+func (k *Kit) newBase(frame fs.FS) *templates {
 	t := &templates{}
-	var err error
-	t.components, err = template.New("components").Funcs(k.funcs(t)).ParseFS(templateFS, "templates/components/*.html")
-	if err != nil {
-		return nil, err
-	}
-	if err := checkTemplates(t.components); err != nil {
-		return nil, err
-	}
-	t.layout, err = template.New("layout").Funcs(k.funcs(t)).ParseFS(templateFS, "templates/layout.html")
-	if err == nil && frame != nil {
-		t.layout, err = t.layout.ParseFS(frame, "*.html")
-	}
-	return t, err
+	t.components = sync.OnceValues(func() (*template.Template, error) {
+		return template.New("components").Funcs(k.funcs(t)).ParseFS(templateFS, "templates/components/*.html")
+	})
+	t.layout = sync.OnceValues(func() (*template.Template, error) {
+		layout, err := template.New("layout").Funcs(k.funcs(t)).ParseFS(templateFS, "templates/layout.html")
+		if err == nil && frame != nil {
+			layout, err = layout.ParseFS(frame, "*.html")
+		}
+		return layout, err
+	})
+	return t
 }
 
-// Pages parses a surface's templates once. Every *.html file at the top of fsys
-// is a page called by its name without ".html" and defines "content"; files
-// whose names begin with "_" hold pieces that all pages of the surface may call. A reference to a template,
-// component option or icon that does not exist is an error here, not later.
+// Pages finds a surface's templates. Every *.html file at the top of fsys is a page
+// called by its name without ".html" and defines "content"; files whose names begin
+// with "_" hold pieces that all pages of the surface may call. Each page is parsed when
+// it is first rendered; a test of the surface calls [Pages.Check].
 func (k *Kit) Pages(fsys fs.FS, funcs ...template.FuncMap) (*Pages, error) {
 	files, err := fs.Glob(fsys, "*.html")
 	if err != nil {
 		return nil, err
 	}
-	var shared, pages []string
-	for _, f := range files {
-		if strings.HasPrefix(f, "_") {
-			shared = append(shared, f)
-		} else {
-			pages = append(pages, f)
+	shared := slices.DeleteFunc(slices.Clone(files), func(f string) bool { return !strings.HasPrefix(f, "_") })
+	p := &Pages{kit: k, pages: map[string]parsed{}}
+	for _, file := range files {
+		if !strings.HasPrefix(file, "_") {
+			p.pages[strings.TrimSuffix(path.Base(file), ".html")] = sync.OnceValues(func() (*template.Template, error) {
+				return k.parsePage(fsys, append(slices.Clone(shared), file), funcs)
+			})
 		}
-	}
-	p := &Pages{kit: k, pages: map[string]*template.Template{}}
-	for _, file := range pages {
-		t, err := k.base.layout.Clone()
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range funcs {
-			t.Funcs(f)
-		}
-		if t, err = t.ParseFS(fsys, append(slices.Clone(shared), file)...); err != nil {
-			return nil, err
-		}
-		if t.Lookup("content") == nil {
-			return nil, fmt.Errorf("%s does not define \"content\"", file)
-		}
-		if err := checkTemplates(t); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		p.pages[strings.TrimSuffix(path.Base(file), ".html")] = t
 	}
 	return p, nil
+}
+
+// parsePage parses a page's own file, the last one, with the pieces that it may call.
+func (k *Kit) parsePage(fsys fs.FS, files []string, funcs []template.FuncMap) (*template.Template, error) {
+	layout, err := k.base.layout()
+	if err != nil {
+		return nil, err
+	}
+	t, err := layout.Clone()
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range funcs {
+		t.Funcs(f)
+	}
+	if t, err = t.ParseFS(fsys, files...); err != nil {
+		return nil, err
+	}
+	if t.Lookup("content") == nil {
+		return nil, fmt.Errorf("%s does not define \"content\"", files[len(files)-1])
+	}
+	return t, nil
+}
+
+// Check parses all pages and tells what is wrong with them: a reference to a template,
+// function, component option or icon that does not exist, or a context that cannot be
+// escaped. They are part of the program, so it is for tests.
+func (p *Pages) Check() error {
+	components, err := p.kit.base.components()
+	if err != nil {
+		return err
+	}
+	if err := checkTemplates(components); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.pages)) {
+		t, err := p.pages[name]()
+		if err == nil {
+			err = checkTemplates(t)
+		}
+		if err != nil {
+			return fmt.Errorf("page %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func (k *Kit) ownPages(folder string) (*Pages, error) {
@@ -158,9 +184,12 @@ type view struct {
 // Render writes a page. It renders into memory first, so a template that fails
 // halfway becomes the error page and not half a page.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name string, page Page) error {
-	t := p.pages[name]
-	if t == nil {
-		return p.Need(name)
+	if err := p.Need(name); err != nil {
+		return err
+	}
+	t, err := p.pages[name]()
+	if err != nil {
+		return fmt.Errorf("parse %s: %w", name, err)
 	}
 	var buf bytes.Buffer
 	v := view{Page: page, Product: p.kit.product, Contact: p.kit.contact, RequestID: RequestID(r.Context())}
@@ -175,8 +204,8 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name 
 	return nil
 }
 
-// checkTemplates finds at start what html/template would only find when the
-// page is first asked for: missing templates and contexts that cannot be
+// checkTemplates finds what html/template would only find when the page is first
+// asked for: missing templates and contexts that cannot be
 // escaped, and (checkCalls) misspelt options of our own components.
 func checkTemplates(t *template.Template) error {
 	for _, each := range t.Templates() {

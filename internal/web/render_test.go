@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// TestPagesRefusesAtStart: what is wrong with a template is found when it is
-// parsed, not when somebody asks for the page.
-func TestPagesRefusesAtStart(t *testing.T) {
+// TestPagesCheck: what is wrong with a template is found before somebody asks for the
+// page.
+func TestPagesCheck(t *testing.T) {
 	k := testKit(t, Options{})
 	for _, c := range []struct{ name, page, says string }{
 		{"template that is not there", `{{define "content"}}{{if .X}}{{template "nowhere"}}{{end}}{{end}}`, "nowhere"},
@@ -26,8 +26,11 @@ func TestPagesRefusesAtStart(t *testing.T) {
 		{"no content", `{{define "contents"}}{{end}}`, "content"},
 		{"context that cannot be escaped", `{{define "content"}}<a href="{{if .X}}"{{end}}>{{end}}`, "branches"},
 	} {
-		_, err := k.Pages(fstest.MapFS{"p.html": {Data: []byte(c.page)}})
-		if err == nil || !strings.Contains(err.Error(), c.says) {
+		pages, err := k.Pages(fstest.MapFS{"p.html": {Data: []byte(c.page)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = pages.Check(); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: error %v, want one about %q", c.name, err, c.says)
 		}
 	}
@@ -48,6 +51,20 @@ func TestPagesRefusesAtStart(t *testing.T) {
 	for _, want := range []string{"<title>T · Gatelodge</title>", "<h1>shared A</h1>"} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("page does not have %q", want)
+		}
+	}
+}
+
+// TestTemplates: the pages that web serves itself have nothing wrong in them.
+func TestTemplates(t *testing.T) {
+	k := testKit(t, Options{})
+	for _, folder := range []string{"site", "errors"} {
+		pages, err := k.ownPages(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := pages.Check(); err != nil {
+			t.Error(err)
 		}
 	}
 }
