@@ -167,7 +167,7 @@ func TestLoadIsOfThePlaceThatItTells(t *testing.T) {
 			if err := w.Store.SaveWebSettings(ctx, d.ID, p.ID, 1+i, nil, urls, by); err != nil {
 				t.Fatal(err)
 			}
-			if err := w.Store.EndFamily(ctx, g.ID, family, by.At); err != nil {
+			if err := w.Store.EndFamily(ctx, store.FamilyEnd{GrantID: g.ID, Family: family, IssuedBy: by.At}, by.At); err != nil {
 				t.Fatal(err)
 			}
 			if err := w.Store.UpdateAccount(ctx, ann.ID, 1+i, store.AccountDetails{Name: fmt.Sprint("Ann ", i)}, by); err != nil {

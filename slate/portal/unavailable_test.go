@@ -57,7 +57,7 @@ func TestDatabaseAway(t *testing.T) {
 				w.db.FailFrom(1, outcome, faultdb.Commit)
 				got := page.Press(form.button, fields...)
 				w.db.Reset()
-				wantText(t, name, got, http.StatusServiceUnavailable, "Whether your change was made is not known", "what you typed is all here")
+				wantText(t, name, got, http.StatusServiceUnavailable, "Whether your change was made is not known", "What you typed is all here")
 				for i := 1; i < len(fields); i += 2 {
 					if !strings.Contains(got.Body, fields[i]) {
 						t.Errorf("%s: %q is lost:\n%s", name, fields[i], got.Text())
