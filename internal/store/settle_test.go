@@ -73,31 +73,33 @@ func TestRecoverFindsItsOwnCommit(t *testing.T) {
 // What a person has asked for is there once, whatever became of the commit that was not
 // answered, and the person is told so.
 func TestSettled(t *testing.T) {
-	for name, begin := range settled {
-		t.Run(name, func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, w *storetest.World) {
-				for i, outcome := range []faultdb.Outcome{faultdb.FailedButApplied, faultdb.Failed} {
-					op := begin(t, w, byte(i+1))
+	storetest.Each(t, func(t *testing.T, w *storetest.World) {
+		mark := byte(0)
+		for name, begin := range settled {
+			for outcome, when := range map[faultdb.Outcome]string{faultdb.FailedButApplied: "made", faultdb.Failed: "not made"} {
+				t.Run(name+", "+when, func(t *testing.T) {
+					mark++
+					op := begin(t, w, mark)
 					w.Faults.Fail(1, outcome, faultdb.Commit)
 					if err := op.do(); err != nil {
-						t.Errorf("outcome %d: %v", outcome, err)
+						t.Error(err)
 					}
 					if w.Faults.Pending() {
 						t.Error("nothing was committed")
 					}
 					for from, want := range op.rows {
 						if got := w.Count(t, from, op.id); got != want {
-							t.Errorf("outcome %d: %d of %s, want %d", outcome, got, from, want)
+							t.Errorf("%d of %s, want %d", got, from, want)
 						}
 					}
-				}
-				if n := w.Count(t, `events WHERE kind = ''`); n != 0 {
-					t.Errorf("%d events of no kind", n)
-				}
-				wantNoOrphans(t, w)
-			})
-		})
-	}
+				})
+			}
+		}
+		if n := w.Count(t, `events WHERE kind = ''`); n != 0 {
+			t.Errorf("%d events of no kind", n)
+		}
+		wantNoOrphans(t, w)
+	})
 }
 
 // settling is what somebody does once, and how many rows there are of it then, by the
