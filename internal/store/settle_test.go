@@ -307,6 +307,34 @@ func allowance(accountID, profileID int64, scope int) store.Allowance {
 	return store.Allowance{AccountID: accountID, ProfileID: profileID, Asked: scopes(scope), Allowed: scopes(scope)}
 }
 
+// A form that is sent again when nobody waits for the first answer any more, and by
+// several at once, makes one profile of its developer account.
+func TestCreateProfileOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, w *storetest.World) {
+		_, d := w.Developer(t, "dev@example.com")
+		_, other := w.Developer(t, "other@example.com")
+		made := make([]registry.SecurityProfile, 8)
+		for _, err := range race(len(made), func(i int) (err error) {
+			made[i], err = w.Store.CreateProfile(t.Context(), store.NewProfile{
+				DeveloperID: []int64{d.ID, other.ID}[i%2], Form: registry.ProfileForm{Name: "Reports"}, Secret: fmt.Sprint("secret ", i), Attempt: "one",
+			}, storetest.By(0))
+			return err
+		}) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		for i, p := range made {
+			if p.ID != made[i%2].ID || len(p.Secrets) != 1 || p.Secrets[0].Digest != made[i%2].Secrets[0].Digest {
+				t.Errorf("%d has another profile or secret", i)
+			}
+		}
+		if n := w.Count(t, `profiles`); n != 2 || made[0].ID == made[1].ID {
+			t.Errorf("%d profiles, want one of each developer account", n)
+		}
+	})
+}
+
 // Two who save over one version, each with a commit that is not answered: one has
 // saved, and the other is told that somebody else has.
 func TestSettledRace(t *testing.T) {
