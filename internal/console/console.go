@@ -79,7 +79,7 @@ func New(o Options) (*Surface, error) {
 		web.Label{Name: fieldCompany, Text: "Company"}, web.Label{Name: fieldCountry, Text: "Country"}, web.Label{Name: fieldContinue},
 		web.Label{Name: registry.FieldName, Text: labelName}, web.Label{Name: registry.FieldDescription, Text: labelDescription},
 		web.Label{Name: registry.FieldPrivacyURL, Text: labelPrivacyURL}, web.Label{Name: fieldLogo, Text: labelLogo},
-		web.Label{Name: fieldRemoveLogo, Text: "Remove the logo"}, web.Label{Name: fieldSeen},
+		web.Label{Name: fieldRemoveLogo, Text: "Remove the logo"}, web.Label{Name: fieldSeen}, web.Label{Name: fieldAttempt},
 		web.Label{Name: registry.FieldReturnURLs, Text: labelReturnURLs}, web.Label{Name: returnURLList.Note, Text: "Note for return URL"},
 		web.Label{Name: registry.FieldOrigins, Text: labelOrigins}, web.Label{Name: originList.Note, Text: "Note for origin"},
 		web.Label{Name: registry.FieldKind, Text: labelKind}, web.Label{Name: registry.FieldIDTokenAlg, Text: labelIDTokenAlg},

@@ -46,6 +46,30 @@ func TestProfileFormKeepsWhatWasTyped(t *testing.T) {
 	list.want(200, `src="/logos/`)
 }
 
+// TestNewProfileOnce: a form that is sent twice makes one profile, and one that was
+// changed in between another.
+func TestNewProfileOnce(t *testing.T) {
+	ada := newWorld(t).developerNamed("Ada")
+	values := profileValues()
+	values.Set("attempt", ada.get("/console/profiles/new").value("attempt"))
+	first := ada.post("/console/profiles/new", values).location()
+	if second := ada.post("/console/profiles/new", values).location(); second != first {
+		t.Errorf("sent twice: %s and %s", first, second)
+	}
+	values.Set("name", "Another")
+	if third := ada.post("/console/profiles/new", values).location(); third == first {
+		t.Errorf("another name leads to %s too", third)
+	}
+	if again := ada.get("/console/profiles/new").value("attempt"); again == values.Get("attempt") || len(again) < 20 {
+		t.Errorf("the form opened again is attempt %q", again)
+	}
+	// What was typed wrong is the same attempt when it is right.
+	values.Set("name", "")
+	if again := ada.post("/console/profiles/new", values).want(422).value("attempt"); again != values.Get("attempt") {
+		t.Errorf("the form shown again is attempt %q", again)
+	}
+}
+
 func TestLogoRefusals(t *testing.T) {
 	ada := newWorld(t).developerNamed("Ada")
 	bomb := pngLogo(t)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"crypto/rand"
 	"net/http"
 	"net/url"
 
@@ -8,6 +9,10 @@ import (
 	"gatelodge/internal/store"
 	"gatelodge/internal/web"
 )
+
+// fieldAttempt names the form as it was opened: sent twice, because the first answer was
+// lost or somebody pressed twice, it makes one profile.
+const fieldAttempt = "attempt"
 
 type newPage struct {
 	Form    *web.Form
@@ -32,6 +37,9 @@ func (s *Surface) showNewTyped(w http.ResponseWriter, r *http.Request, v visit, 
 }
 
 func (s *Surface) renderNew(w http.ResponseWriter, r *http.Request, v visit, status int, form *web.Form, flash *web.Flash) error {
+	if form.Get(fieldAttempt) == "" {
+		form.Values.Set(fieldAttempt, rand.Text())
+	}
 	web.AllowImages(w, "blob:") // the file just chosen, in the preview
 	preview, err := s.preview(r.Context(), v, form, registry.LogoHash{}, nil)
 	if err != nil {
@@ -60,7 +68,7 @@ func (s *Surface) create(w http.ResponseWriter, r *http.Request, v visit) error 
 	}
 	p, err := s.Store.CreateProfile(r.Context(), store.NewProfile{
 		DeveloperID: v.developer.ID, Form: in.text, Logo: in.logo, Settings: registry.DefaultSettings(kind),
-		Secret: registry.NewClientSecret(s.Namespace),
+		Secret: registry.NewClientSecret(s.Namespace), Attempt: form.Get(fieldAttempt),
 	}, s.Sessions.By(r, v.User, v.now))
 	if err != nil {
 		return err

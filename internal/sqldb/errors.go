@@ -40,6 +40,16 @@ func IsUnique(err error) bool {
 	return hasCode(err, "23505") // unique_violation
 }
 
+// IsMissing reports whether err is the violation of a foreign key: the row that another
+// was to belong to has gone.
+func IsMissing(err error) bool {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+	}
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "23503" // foreign_key_violation
+}
+
 // IsUnavailable reports whether err says that the database cannot answer now:
 // the connection was lost, it is busy, its disk fails or is full, it is a standby
 // by now, or time ran out. The same call may succeed later.

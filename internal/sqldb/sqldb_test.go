@@ -129,7 +129,7 @@ func TestFailedWriteLeavesNothing(t *testing.T) {
 	})
 }
 
-func TestUniqueViolation(t *testing.T) {
+func TestViolations(t *testing.T) {
 	both(t, func(t *testing.T, db *sqldb.DB) {
 		if err := db.Write(t.Context(), insert(1, "a")); err != nil {
 			t.Fatal(err)
@@ -152,8 +152,8 @@ func TestUniqueViolation(t *testing.T) {
 		}
 		for _, test := range tests {
 			err := db.Write(t.Context(), test.fn)
-			if err == nil || sqldb.IsUnique(err) != test.want || sqldb.IsUnavailable(err) {
-				t.Errorf("%s: %v: IsUnique %t, IsUnavailable %t", test.name, err, sqldb.IsUnique(err), sqldb.IsUnavailable(err))
+			if err == nil || sqldb.IsUnique(err) != test.want || sqldb.IsMissing(err) != (test.name == "foreign key") || sqldb.IsUnavailable(err) {
+				t.Errorf("%s: %v: IsUnique %t, IsMissing %t, IsUnavailable %t", test.name, err, sqldb.IsUnique(err), sqldb.IsMissing(err), sqldb.IsUnavailable(err))
 			}
 		}
 		wantThings(t, db, 1)

@@ -36,10 +36,14 @@ type FamilyEnd struct {
 // EndFamily ends the tokens of one family of a grant, if the grant is still there.
 // When the outcome of the commit is unknown, it is made again: ended is ended.
 func (s *Store) EndFamily(ctx context.Context, e FamilyEnd, now time.Time) error {
-	return s.settle(ctx, func(ctx context.Context, t *tx) error {
+	err := s.settle(ctx, func(ctx context.Context, t *tx) error {
 		_, err := t.endFamily(ctx, e, now)
 		return err
 	})
+	if sqldb.IsMissing(err) {
+		return nil // the grant has just gone, and with it the family
+	}
+	return err
 }
 
 // endFamily reports whether it was this call that ended the family.

@@ -206,6 +206,43 @@ func TestEndFamilyRace(t *testing.T) {
 	})
 }
 
+// Sign-ins end, go on and are replayed while their user removes the application: nobody
+// waits in a circle, and nothing is left.
+func TestEndAndRemoveRace(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, w *storetest.World) {
+		a, p := personAndProfile(t, w, 1)
+		for round := range 15 {
+			g := allow(t, w, a.ID, p.ID)
+			families := []authz.Family{{1, byte(round)}, {2, byte(round)}, {3, byte(round)}, {4, byte(round)}}
+			for _, f := range families {
+				begin(t, w, g.ID, f)
+			}
+			for i, err := range race(11, func(i int) error {
+				f := families[i%len(families)]
+				switch {
+				case i > 8:
+					f = authz.Family{5, byte(round), byte(i)} // a code that is new
+				case i == 8:
+					return w.Store.RemoveGrant(t.Context(), a.ID, g.ID, storetest.By(0))
+				case i < 4:
+					return w.Store.EndFamily(t.Context(), store.FamilyEnd{GrantID: g.ID, Family: f, Rotating: i%2 == 0}, storetest.Now())
+				case i < 6:
+					return errOf(w.Store.Rotate(t.Context(), g.ID, f, 7, storetest.Now()))
+				}
+				return errOf(w.Store.Redeem(t.Context(), store.Redeem{Code: f, GrantID: g.ID, Rotating: true}, storetest.Now()))
+			}) {
+				if err != nil {
+					t.Errorf("round %d, %d: %v", round, i, err)
+				}
+			}
+		}
+		if n := w.Count(t, `families`) + w.Count(t, `ended_families`); n != 0 {
+			t.Errorf("%d rows are left", n)
+		}
+		wantNoOrphans(t, w)
+	})
+}
+
 // What a program of before has written is taken over, and what it writes beside this one.
 func TestEndedFamiliesOfBefore(t *testing.T) {
 	for _, dialect := range []sqldb.Dialect{sqldb.SQLite, sqldb.Postgres} {

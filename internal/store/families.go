@@ -57,7 +57,12 @@ func (s *Store) Rotate(ctx context.Context, grantID int64, family authz.Family, 
 		}
 		result = authz.Reused
 		var accountID, profileID int64
-		if err := t.QueryRow(ctx, `SELECT account_id, profile_id FROM grants WHERE id = $1`, grantID).Scan(&accountID, &profileID); err != nil {
+		err = t.QueryRow(ctx, `SELECT account_id, profile_id FROM grants WHERE id = $1`, grantID).Scan(&accountID, &profileID)
+		if errors.Is(err, sqldb.ErrNoRows) {
+			result = authz.FamilyGone // a moment ago
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		ended, err := t.endFamily(ctx, FamilyEnd{GrantID: grantID, Family: family, Rotating: true}, now)
@@ -67,6 +72,8 @@ func (s *Store) Rotate(ctx context.Context, grantID int64, family authz.Family, 
 		return t.event(ctx, audit.By{At: now}, audit.Event{Kind: audit.TokenReused, AccountID: accountID, ProfileID: profileID})
 	})
 	switch {
+	case sqldb.IsMissing(err): // the grant went while the family was being ended
+		return authz.FamilyGone, nil
 	case err != nil:
 		return 0, err
 	case done:

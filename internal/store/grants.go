@@ -213,12 +213,18 @@ func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Rede
 		return t.event(ctx, audit.By{At: now}, audit.Event{Kind: audit.FamilyEnded, AccountID: accountID, ProfileID: profileID})
 	}
 	if r.Rotating || r.Session.SessionID != 0 || !s.swept.lately("redemptions", micros(now)) {
-		if err := s.settle(ctx, all); err != nil {
+		err := s.settle(ctx, all)
+		if sqldb.IsMissing(err) {
+			return authz.GrantGone, nil // a moment ago
+		}
+		if err != nil {
 			return 0, err
 		}
 		return result, nil
 	}
 	switch done, err := s.settleFirst(ctx, take, all); {
+	case sqldb.IsMissing(err):
+		return authz.GrantGone, nil
 	case err != nil:
 		return 0, err
 	case done:

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -87,9 +88,23 @@ type NewProfile struct {
 	Dynamic        bool
 	// Secret is the value of the first client secret, "" for none.
 	Secret string
+	// Attempt, where it is not "", names what was sent: the same words under the same
+	// name are the same profile.
+	Attempt string
 }
 
-// CreateProfile makes a profile with its first secret.
+// applicationKey follows from the attempt, if that has a name. The developer account is
+// part of it, so nobody can take another's.
+func (n NewProfile) applicationKey() registry.ApplicationKey {
+	if n.Attempt == "" {
+		return registry.NewApplicationKey()
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %q %q %q %q %v", n.DeveloperID, n.Attempt, n.Form.Name, n.Form.Description, n.Form.PrivacyURL, n.Settings.Kind))
+	return registry.ApplicationKey(sum[:16])
+}
+
+// CreateProfile makes a profile with its first secret. The same attempt gives the
+// profile that it has made before.
 func (s *Store) CreateProfile(ctx context.Context, n NewProfile, by audit.By) (registry.SecurityProfile, error) {
 	p, sealed, err := s.newProfile(n, by)
 	if err != nil {
@@ -98,6 +113,9 @@ func (s *Store) CreateProfile(ctx context.Context, n NewProfile, by audit.By) (r
 	err = s.settleEvent(ctx, by.At, func(ctx context.Context, t *tx) error {
 		return t.insertProfile(ctx, p, n.Logo, sealed, audit.ProfileCreated, by)
 	})
+	if sqldb.IsUnique(err) && n.Attempt != "" {
+		return s.Profile(ctx, n.DeveloperID, p.Application)
+	}
 	return p, err
 }
 
@@ -105,7 +123,7 @@ func (s *Store) CreateProfile(ctx context.Context, n NewProfile, by audit.By) (r
 func (s *Store) newProfile(n NewProfile, by audit.By) (p registry.SecurityProfile, sealed []byte, err error) {
 	p = registry.SecurityProfile{
 		ID: s.ids.next(by.At), DeveloperID: n.DeveloperID,
-		Client: registry.NewClientKey(), Application: registry.NewApplicationKey(),
+		Client: registry.NewClientKey(), Application: n.applicationKey(),
 		Name: n.Form.Name, Description: n.Form.Description, PrivacyURL: n.Form.PrivacyURL, Logo: n.Logo.Hash,
 		CreatedAt: by.At, UpdatedAt: by.At, Version: 1, Settings: n.Settings, ReturnURLs: n.ReturnURLs, Origins: n.Origins,
 		PostLogoutURLs: n.PostLogoutURLs, Granted: n.Granted, Dynamic: n.Dynamic,

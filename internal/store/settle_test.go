@@ -73,31 +73,33 @@ func TestRecoverFindsItsOwnCommit(t *testing.T) {
 // What a person has asked for is there once, whatever became of the commit that was not
 // answered, and the person is told so.
 func TestSettled(t *testing.T) {
-	for name, begin := range settled {
-		t.Run(name, func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, w *storetest.World) {
-				for i, outcome := range []faultdb.Outcome{faultdb.FailedButApplied, faultdb.Failed} {
-					op := begin(t, w, byte(i+1))
+	storetest.Each(t, func(t *testing.T, w *storetest.World) {
+		mark := byte(0)
+		for name, begin := range settled {
+			for outcome, when := range map[faultdb.Outcome]string{faultdb.FailedButApplied: "made", faultdb.Failed: "not made"} {
+				t.Run(name+", "+when, func(t *testing.T) {
+					mark++
+					op := begin(t, w, mark)
 					w.Faults.Fail(1, outcome, faultdb.Commit)
 					if err := op.do(); err != nil {
-						t.Errorf("outcome %d: %v", outcome, err)
+						t.Error(err)
 					}
 					if w.Faults.Pending() {
 						t.Error("nothing was committed")
 					}
 					for from, want := range op.rows {
 						if got := w.Count(t, from, op.id); got != want {
-							t.Errorf("outcome %d: %d of %s, want %d", outcome, got, from, want)
+							t.Errorf("%d of %s, want %d", got, from, want)
 						}
 					}
-				}
-				if n := w.Count(t, `events WHERE kind = ''`); n != 0 {
-					t.Errorf("%d events of no kind", n)
-				}
-				wantNoOrphans(t, w)
-			})
-		})
-	}
+				})
+			}
+		}
+		if n := w.Count(t, `events WHERE kind = ''`); n != 0 {
+			t.Errorf("%d events of no kind", n)
+		}
+		wantNoOrphans(t, w)
+	})
 }
 
 // settling is what somebody does once, and how many rows there are of it then, by the
@@ -303,6 +305,34 @@ func personAndProfile(t *testing.T, w *storetest.World, mark byte) (account.Acco
 
 func allowance(accountID, profileID int64, scope int) store.Allowance {
 	return store.Allowance{AccountID: accountID, ProfileID: profileID, Asked: scopes(scope), Allowed: scopes(scope)}
+}
+
+// A form that is sent again when nobody waits for the first answer any more, and by
+// several at once, makes one profile of its developer account.
+func TestCreateProfileOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, w *storetest.World) {
+		_, d := w.Developer(t, "dev@example.com")
+		_, other := w.Developer(t, "other@example.com")
+		made := make([]registry.SecurityProfile, 8)
+		for _, err := range race(len(made), func(i int) (err error) {
+			made[i], err = w.Store.CreateProfile(t.Context(), store.NewProfile{
+				DeveloperID: []int64{d.ID, other.ID}[i%2], Form: registry.ProfileForm{Name: "Reports"}, Secret: fmt.Sprint("secret ", i), Attempt: "one",
+			}, storetest.By(0))
+			return err
+		}) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		for i, p := range made {
+			if p.ID != made[i%2].ID || len(p.Secrets) != 1 || p.Secrets[0].Digest != made[i%2].Secrets[0].Digest {
+				t.Errorf("%d has another profile or secret", i)
+			}
+		}
+		if n := w.Count(t, `profiles`); n != 2 || made[0].ID == made[1].ID {
+			t.Errorf("%d profiles, want one of each developer account", n)
+		}
+	})
 }
 
 // Two who save over one version, each with a commit that is not answered: one has
