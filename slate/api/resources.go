@@ -218,11 +218,11 @@ func (a *API) types(c *call) ([]byte, int, error) {
 			return typePage(all, total)
 		}
 	}
-	p, err := a.place(c, 0)
+	found, err := a.channelByName(c)
 	if err != nil {
 		return nil, 0, err
 	}
-	all, total, err := a.Store.Types(c.Context(), p.Channel.ID, c.Page)
+	all, total, err := a.Store.Types(c.Context(), found.ID, c.Page)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -243,11 +243,7 @@ func (a *API) reports(c *call) ([]byte, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	rt := place.Type
-	if rt.ID == 0 {
-		return nil, 0, store.ErrNotFound
-	}
-	all, total, err := a.Store.Reports(c.Context(), rt, c.modifiedSince, c.Page)
+	all, total, err := a.Store.Reports(c.Context(), place.Type, c.modifiedSince, c.Page)
 	if err != nil {
 		return nil, 0, err
 	}

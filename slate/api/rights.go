@@ -87,54 +87,50 @@ func (a *API) allow(c *call, to store.Access) error {
 	return nil
 }
 
-// place finds the account, the channel and the type that a path names: by their ids in
-// one query, which is how nearly every call comes.
+// place finds the channel and the type that a path names: by their ids in one query,
+// which is how nearly every call for reports comes.
 func (a *API) place(c *call, typeID int64) (store.Place, error) {
 	group, err := knownGroup(c)
-	if err != nil {
-		// Whoever may not see the account hears that first.
-		if _, refused := a.account(c); refused != nil {
-			err = refused
-		}
-		return store.Place{}, err
-	}
 	account, isNumber := parseID("", c.PathValue("account"))
 	channel, isID := parseID(channelPrefix, c.PathValue("channel"))
-	if isNumber && isID {
+	if err == nil && isNumber && isID {
 		p, err := a.Store.PlaceOf(c.Context(), c.who.Subject, c.who.ClientID, account, group, channel, typeID)
-		switch {
-		case err == nil && p.Channel.ID != 0:
-			return p, a.allow(c, p.Access)
-		case err != nil && !errors.Is(err, store.ErrNotFound):
+		if err == nil {
+			a.called(c, p.Application)
+		}
+		if !errors.Is(err, store.ErrNotFound) {
 			return p, err
 		}
 	}
-	return a.placeByName(c, group, typeID)
+	// It has another name, or something is missing, and what it is is looked for.
+	p := store.Place{}
+	if p.Channel, err = a.channelByName(c); err == nil {
+		p.Type, err = a.Store.Type(c.Context(), p.Channel.ID, typeID)
+	}
+	return p, err
 }
 
-// placeByName finds a place whose channel is named by the identifier of financial
-// statements, or whose account by theirs (section 10). It says what is not there.
-func (a *API) placeByName(c *call, group string, typeID int64) (store.Place, error) {
+// channelByName finds a channel that may be named by the identifier of financial
+// statements, in an account that may be named by theirs (section 10). It says what is
+// not there: whoever may not see the account hears that first.
+func (a *API) channelByName(c *call) (channel store.Channel, err error) {
 	account, err := a.account(c)
 	if err != nil {
-		return store.Place{}, err
+		return channel, err
+	}
+	group, err := knownGroup(c)
+	if err != nil {
+		return channel, err
 	}
 	name := c.PathValue("channel")
-	channel, err := store.Channel{}, store.ErrNotFound
+	err = store.ErrNotFound
 	if id, ok := parseID(channelPrefix, name); ok {
 		channel, err = a.Store.Channel(c.Context(), account.ID, group, id)
 	}
 	if errors.Is(err, store.ErrNotFound) && group == store.GroupStatements && store.CleanFolder(name) {
 		channel, err = a.Store.ChannelByFolder(c.Context(), account.ID, group, name)
 	}
-	if err != nil {
-		return store.Place{}, err
-	}
-	p := store.Place{Access: account, Channel: channel}
-	if typeID != 0 {
-		p.Type, err = a.Store.Type(c.Context(), channel.ID, typeID)
-	}
-	return p, err
+	return channel, err
 }
 
 func accountID(a store.Account) string { return strconv.FormatInt(a.ID, 10) }

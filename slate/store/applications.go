@@ -128,28 +128,25 @@ func (s *Store) AccessToStatements(ctx context.Context, subject, clientID, state
 	return a, err
 }
 
-// Place is where a call leads: an account, with what the client may do there, and a
-// channel and a type of it, each without an id when there is none with that one. Of all
-// of them it has what a call needs.
+// Place is where a call for reports leads: the application that was let in, a channel and
+// a type. Of these it has what such a call needs.
 type Place struct {
-	Access
-	Channel Channel
-	Type    ReportType
+	Application int64
+	Channel     Channel
+	Type        ReportType
 }
 
-// PlaceOf is AccessTo with the channel of a group and its type, found by their ids in
-// the same statement.
+// PlaceOf finds a channel of a group and a type of it by their ids, and both halves of the
+// rights of the call, in one statement. It answers ErrNotFound when any of them is missing.
 func (s *Store) PlaceOf(ctx context.Context, subject, clientID string, accountID int64, group string, channelID, typeID int64) (p Place, err error) {
-	var reports, reporting int64
-	err = s.db.QueryRow(ctx, `SELECT m.reports, COALESCE(x.id, 0), COALESCE(x.reporting, 0),
-			COALESCE(c.id, 0), COALESCE(c.folder, ''), COALESCE(t.id, 0), COALESCE(t.folder, ''), COALESCE(t.name, ''), COALESCE(t.list_version, 0)
-		FROM people AS p JOIN members AS m ON m.person_id = p.id
-		LEFT JOIN applications AS x ON x.account_id = m.account_id AND x.client_id = $2
-		LEFT JOIN channels AS c ON c.id = $5 AND c.account_id = m.account_id AND c.group_id = $4
-		LEFT JOIN report_types AS t ON t.id = $6 AND t.channel_id = c.id
-		WHERE p.subject = $1 AND m.account_id = $3`, subject, clientID, accountID, group, channelID, typeID).
-		Scan(&reports, &p.Application, &reporting, &p.Channel.ID, &p.Channel.Folder, &p.Type.ID, &p.Type.Folder, &p.Type.Name, &p.Type.version)
-	p.Account.ID, p.Reports, p.Reporting = accountID, reports != 0, reporting != 0
+	p.Channel.ID, p.Type.ID, p.Type.ChannelID = channelID, typeID, channelID
+	err = s.db.QueryRow(ctx, `SELECT x.id, c.folder, t.folder, t.name, t.list_version
+		FROM people AS p JOIN members AS m ON m.person_id = p.id AND m.account_id = $3 AND m.reports <> 0
+		JOIN applications AS x ON x.account_id = $3 AND x.client_id = $2 AND x.reporting <> 0
+		JOIN channels AS c ON c.id = $5 AND c.account_id = $3 AND c.group_id = $4
+		JOIN report_types AS t ON t.id = $6 AND t.channel_id = $5
+		WHERE p.subject = $1`, subject, clientID, accountID, group, channelID, typeID).
+		Scan(&p.Application, &p.Channel.Folder, &p.Type.Folder, &p.Type.Name, &p.Type.version)
 	return p, notFound(err)
 }
 
