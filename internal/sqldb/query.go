@@ -31,8 +31,8 @@ func (db *DB) Query(ctx context.Context, text string, args ...any) (*Rows, error
 }
 
 // Load is Query for a few rows that are found by a key. On SQLite that takes some
-// microseconds, half of them for watching the context while it runs: so once it has
-// begun, it runs to its end.
+// microseconds, of which a goroutine or two that watch the context would be a quarter:
+// once it has begun, it runs to its end.
 func (db *DB) Load(ctx context.Context, text string, args ...any) (*Rows, error) {
 	if db.dialect == SQLite {
 		if err := ctx.Err(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -305,6 +306,38 @@ func TestQuery(t *testing.T) {
 		}
 		if err := db.QueryRow(t.Context(), `SELECT nothing`).Scan(); err == nil {
 			t.Error("a wrong query succeeded")
+		}
+	})
+}
+
+// A load sees what was committed, and does not begin for a caller who has gone.
+func TestLoad(t *testing.T) {
+	both(t, func(t *testing.T, db *sqldb.DB) {
+		if err := db.Write(t.Context(), insert(1, "a")); err != nil {
+			t.Fatal(err)
+		}
+		load := func(ctx context.Context) (names []string, err error) {
+			rows, err := db.Load(ctx, `SELECT name FROM things WHERE id = $1`, 1)
+			if err != nil {
+				return nil, err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var name string
+				if err := rows.Scan(&name); err != nil {
+					return nil, err
+				}
+				names = append(names, name)
+			}
+			return names, rows.Err()
+		}
+		if names, err := load(t.Context()); err != nil || !slices.Equal(names, []string{"a"}) {
+			t.Errorf("loaded %q, %v", names, err)
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := load(gone); !errors.Is(err, context.Canceled) {
+			t.Errorf("a load for a caller who has gone: %v", err)
 		}
 	})
 }
