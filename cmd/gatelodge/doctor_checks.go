@@ -241,7 +241,7 @@ func (d *doctor) ready(ctx context.Context) {
 	case err != nil:
 		d.tell("server", problem, err.Error(), "does serve run, with --metrics "+d.cfg.Metrics+"?")
 	case status != http.StatusOK:
-		d.tell("server", problem, "it is not ready: "+strings.TrimSpace(string(body)), "until it is, answers come from the database, or not at all")
+		d.tell("server", problem, "it is not ready: "+strings.TrimSpace(string(body)), "until it is, answers come from the database, or not at all; the server's log says why")
 	default:
 		d.ok("server", "it is ready: the database answers and the feed of changes is followed")
 	}

@@ -103,6 +103,7 @@ func TestDoctor(t *testing.T) {
 		{"sign-up by hand without mail", nil, []string{"--issuer", "https://login.example.com", "--sign-up", "closed"}, "mail", warning, "recover"},
 		{"no proxy", nil, []string{"--issuer", "https://login.example.com", "--sign-up", "closed"}, "proxies", warning, "no proxy's"},
 		{"everybody a proxy", nil, []string{"--issuer", "https://login.example.com", "--trusted-proxies", "10.0.0.0/8,::/0"}, "proxies", problem, "anybody can pose"},
+		{"proxies", nil, []string{"--issuer", "https://login.example.com", "--trusted-proxies", "127.0.0.1,10.0.0.0/8"}, "proxies", good, "from 127.0.0.1/32 10.0.0.0/8"},
 		{"no contact", nil, []string{"--issuer", "https://login.example.com"}, "configuration", warning, "find no address"},
 		{"a mail server that is not there", nil, []string{"--smtp", "smtp://127.0.0.1:1", "--mail-from", "login@example.com"}, "mail", problem, "127.0.0.1:1"},
 		{"the issuer is not there", nil, []string{"--issuer", "http://127.0.0.1:1"}, "issuer", problem, "connection refused"},

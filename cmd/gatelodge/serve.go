@@ -224,6 +224,9 @@ func openRing(cfg config.Config) (*keyring.Ring, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, err
 	}
+	if err := ownFolder(cfg.Data); err != nil {
+		return nil, err
+	}
 	return keyring.LoadOrCreate(cfg.KeyFile)
 }
 
