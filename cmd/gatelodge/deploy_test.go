@@ -11,12 +11,20 @@ import (
 	"time"
 )
 
-// TestUnit: systemd understands the unit, finds little to say about its walls, and
-// gives requests in flight the time that serve gives them.
+// TestUnit: systemd understands the units, finds little to say about their walls, and
+// gives requests in flight the time that serve gives them (Slate's has the same).
 func TestUnit(t *testing.T) {
 	t.Parallel()
-	const unit = "../../deploy/gatelodge.service"
-	text, err := os.ReadFile(unit)
+	for _, name := range []string{"gatelodge", "slate"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testUnit(t, name)
+		})
+	}
+}
+
+func testUnit(t *testing.T, name string) {
+	text, err := os.ReadFile("../../deploy/" + name + ".service")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,8 +43,8 @@ func TestUnit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copied := filepath.Join(t.TempDir(), "gatelodge.service")
-	if err := os.WriteFile(copied, []byte(strings.ReplaceAll(string(text), "/usr/local/bin/gatelodge", program)), 0o600); err != nil {
+	copied := filepath.Join(t.TempDir(), name+".service")
+	if err := os.WriteFile(copied, []byte(strings.ReplaceAll(string(text), "/usr/local/bin/"+name, program)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", copied).CombinedOutput(); err != nil || len(out) > 0 {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -173,7 +174,7 @@ func (d *doctor) settings() {
 		d.tell("proxies", warning, "no proxy's forwarding headers are believed: if one ends TLS for this server, all people share its address, and limits by address hit all of them together",
 			"give --trusted-proxies the proxy's address, such as 127.0.0.1")
 	default:
-		d.ok("proxies", "forwarding headers are believed from %d addresses or networks", len(d.cfg.TrustedProxies))
+		d.ok("proxies", "forwarding headers are believed from %s", strings.Trim(fmt.Sprint(d.cfg.TrustedProxies), "[]"))
 	}
 }
 
@@ -212,14 +213,14 @@ func (d *doctor) database(ctx context.Context, ring *keyring.Ring) *insides {
 		}
 		return nil
 	}
-	d.modes(where)
+	d.files(where)
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	db, err := sqldb.Open(ctx, where)
 	if err != nil {
 		do := "is the database server running, may this machine connect to it, and are user and password right?"
 		if where.URL == "" {
-			do = "if the file is damaged, gatelodge restore puts back a backup"
+			do = "run the doctor as the user that serve runs as; if it cannot open the file either, gatelodge restore puts back a backup"
 		}
 		d.tell("database", problem, err.Error(), do)
 		return nil
@@ -236,16 +237,31 @@ func (d *doctor) database(ctx context.Context, ring *keyring.Ring) *insides {
 	return d.contents(ctx, store.New(db, ring))
 }
 
-// modes looks at who may read the files of the embedded database.
-func (d *doctor) modes(where sqldb.Config) {
+// files looks at whose the files of the embedded database are, and who may use them.
+func (d *doctor) files(where sqldb.Config) {
 	if where.URL != "" {
 		return
 	}
-	private := true
-	for _, path := range []string{filepath.Dir(where.Path), where.Path, where.Path + "-wal", where.Path + "-shm"} {
+	folder := filepath.Dir(where.Path)
+	of, err := os.Stat(folder)
+	if err != nil {
+		d.tell("files", problem, err.Error(), "run the doctor as the user that serve runs as")
+		return
+	}
+	owner, _ := ownerOf(of)
+	well := true
+	for _, path := range []string{folder, where.Path, where.Path + "-wal", where.Path + "-shm", where.Path + "-lock"} {
 		info, err := os.Stat(path)
-		if err == nil && info.Mode().Perm()&0o077 != 0 {
-			private = false
+		if err != nil {
+			continue // not each is always there
+		}
+		if has, known := ownerOf(info); known && has != owner {
+			well = false
+			d.tell("files", problem, fmt.Sprintf("%s belongs to %s, and its folder to %s", path, userName(has), userName(owner)),
+				fmt.Sprintf("run chown %s on it, and commands as that user", userName(owner)))
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			well = false
 			mode, do := info.Mode().Perm(), "run chmod 600 on it"
 			if info.IsDir() {
 				do = "run chmod 700 on it"
@@ -253,8 +269,8 @@ func (d *doctor) modes(where sqldb.Config) {
 			d.tell("files", problem, fmt.Sprintf("%s can be used by others than its owner (mode %04o)", path, mode), do)
 		}
 	}
-	if private {
-		d.ok("files", "%s and what is in it are their owner's alone", filepath.Dir(where.Path))
+	if well {
+		d.ok("files", "%s and what is in it are their owner's alone", folder)
 	}
 }
 

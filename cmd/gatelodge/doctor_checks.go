@@ -29,6 +29,12 @@ const (
 	manySealing = 200
 	// diskLow and diskFull are free bytes.
 	diskLow, diskFull = 1 << 30, 64 << 20
+	// asks is how often each thing is asked for at the issuer's address: there may be
+	// several servers behind it, in turn, and one of them another's.
+	asks = 4
+	// besidePool is what a server connects beside its pool: to write, to follow the feed
+	// and to be notified.
+	besidePool = 3
 )
 
 // facts looks at the database's own settings and state.
@@ -77,9 +83,10 @@ func (d *doctor) postgres(f sqldb.Facts, pool int) {
 	if f.Isolation != "read committed" {
 		d.tell("database", problem, "default_transaction_isolation is "+f.Isolation+": transactions fail that would wait for one another", "set it to read committed for this database or user")
 	}
-	room := fmt.Sprintf("max_connections is %d, %d are open, and each server takes up to %d", f.MaxConnections, f.Connections, pool)
-	if f.MaxConnections < f.Connections+pool {
-		d.tell("connections", warning, room, "raise max_connections to "+fmt.Sprint(pool)+" for each server and some for the rest")
+	each := pool + besidePool
+	room := fmt.Sprintf("max_connections is %d, %d are open, and each server takes up to %d", f.MaxConnections, f.Connections, each)
+	if f.MaxConnections < f.Connections+each {
+		d.tell("connections", warning, room, fmt.Sprintf("raise max_connections to %d for each server and some for the rest", each))
 		return
 	}
 	d.ok("connections", "%s", room)
@@ -185,14 +192,18 @@ func (d *doctor) issuer(ctx context.Context, issuer string, keys []store.Signing
 		Issuer string `json:"issuer"`
 		Keys   string `json:"jwks_uri"`
 	}
-	state, err := getJSON(ctx, issuer+"/.well-known/openid-configuration", &metadata)
-	switch {
-	case err != nil:
-		d.tell("issuer", problem, err.Error(), "does serve run, does the name lead here, and does the proxy pass everything on?")
-		return
-	case metadata.Issuer != issuer:
-		d.tell("issuer", problem, fmt.Sprintf("who answers at %s calls itself %q", issuer, metadata.Issuer), "give serve --issuer "+issuer+", or let the name lead to this server")
-		return
+	var state *tls.ConnectionState
+	for range asks {
+		var err error
+		state, err = getJSON(ctx, issuer+"/.well-known/openid-configuration", &metadata)
+		switch {
+		case err != nil:
+			d.tell("issuer", problem, err.Error(), "does serve run, does the name lead here, and does the proxy pass everything on?")
+			return
+		case metadata.Issuer != issuer:
+			d.tell("issuer", problem, fmt.Sprintf("who answers at %s calls itself %q", issuer, metadata.Issuer), "give serve --issuer "+issuer+", or let the name lead to this server")
+			return
+		}
 	}
 	d.ok("issuer", "%s answers, and calls itself so", issuer)
 	d.published(ctx, metadata.Keys, keys)
@@ -212,19 +223,21 @@ func (d *doctor) certificate(issuer string, ends, now time.Time) {
 
 // published compares the keys at the issuer's address with the database's.
 func (d *doctor) published(ctx context.Context, address string, keys []store.SigningKey) {
-	var set struct {
-		Keys []struct {
-			ID string `json:"kid"`
-		} `json:"keys"`
-	}
-	if _, err := getJSON(ctx, address, &set); err != nil {
-		d.tell("issuer", problem, err.Error(), "does the proxy pass everything on?")
-		return
-	}
-	for _, published := range set.Keys {
-		if len(keys) > 0 && !slices.ContainsFunc(keys, func(k store.SigningKey) bool { return k.ID == published.ID }) {
-			d.tell("issuer", problem, "the keys at "+address+" are not those of this database", "another server answers there, or one on another database: compare their settings")
+	for range asks {
+		var set struct {
+			Keys []struct {
+				ID string `json:"kid"`
+			} `json:"keys"`
+		}
+		if _, err := getJSON(ctx, address, &set); err != nil {
+			d.tell("issuer", problem, err.Error(), "does the proxy pass everything on?")
 			return
+		}
+		for _, published := range set.Keys {
+			if len(keys) > 0 && !slices.ContainsFunc(keys, func(k store.SigningKey) bool { return k.ID == published.ID }) {
+				d.tell("issuer", problem, "the keys at "+address+" are not those of this database", "another server answers there, or one on another database: compare their settings")
+				return
+			}
 		}
 	}
 }
@@ -241,7 +254,7 @@ func (d *doctor) ready(ctx context.Context) {
 	case err != nil:
 		d.tell("server", problem, err.Error(), "does serve run, with --metrics "+d.cfg.Metrics+"?")
 	case status != http.StatusOK:
-		d.tell("server", problem, "it is not ready: "+strings.TrimSpace(string(body)), "until it is, answers come from the database, or not at all")
+		d.tell("server", problem, "it is not ready: "+strings.TrimSpace(string(body)), "until it is, answers come from the database, or not at all; the server's log says why")
 	default:
 		d.ok("server", "it is ready: the database answers and the feed of changes is followed")
 	}
@@ -255,6 +268,7 @@ func get(ctx context.Context, address string) (status int, body []byte, state *t
 	if err != nil {
 		return 0, nil, nil, err
 	}
+	r.Close = true // the next one may go to another server
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return 0, nil, nil, err

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,6 +87,21 @@ func TestDoctor(t *testing.T) {
 		fmt.Fprint(w, `{"issuer": "http://other.example.com"}`)
 	}))
 	t.Cleanup(other.Close)
+	// Of two servers behind one address, the first and every second answer come from one
+	// on another database.
+	var asked atomic.Int64
+	two := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		foreign := asked.Add(1)%2 == 1
+		switch {
+		case r.URL.Path != "/jwks":
+			fmt.Fprintf(w, `{"issuer": "http://%s", "jwks_uri": "http://%[1]s/jwks"}`, r.Host)
+		case foreign:
+			fmt.Fprint(w, `{"keys": [{"kid": "foreign"}]}`)
+		default:
+			fmt.Fprint(w, `{"keys": []}`)
+		}
+	}))
+	t.Cleanup(two.Close)
 	broken := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(broken.Close)
 
@@ -103,11 +119,17 @@ func TestDoctor(t *testing.T) {
 		{"sign-up by hand without mail", nil, []string{"--issuer", "https://login.example.com", "--sign-up", "closed"}, "mail", warning, "recover"},
 		{"no proxy", nil, []string{"--issuer", "https://login.example.com", "--sign-up", "closed"}, "proxies", warning, "no proxy's"},
 		{"everybody a proxy", nil, []string{"--issuer", "https://login.example.com", "--trusted-proxies", "10.0.0.0/8,::/0"}, "proxies", problem, "anybody can pose"},
+		{"proxies", nil, []string{"--issuer", "https://login.example.com", "--trusted-proxies", "127.0.0.1,10.0.0.0/8"}, "proxies", good, "from 127.0.0.1/32 10.0.0.0/8"},
 		{"no contact", nil, []string{"--issuer", "https://login.example.com"}, "configuration", warning, "find no address"},
 		{"a mail server that is not there", nil, []string{"--smtp", "smtp://127.0.0.1:1", "--mail-from", "login@example.com"}, "mail", problem, "127.0.0.1:1"},
 		{"the issuer is not there", nil, []string{"--issuer", "http://127.0.0.1:1"}, "issuer", problem, "connection refused"},
 		{"the issuer is another", nil, []string{"--issuer", other.URL}, "issuer", problem, `calls itself "http://other.example.com"`},
 		{"the issuer is no issuer", nil, []string{"--issuer", broken.URL}, "issuer", problem, "answers with status 404"},
+		{"one of two servers on another database", func(t *testing.T, data string) {
+			if out, err := program("key", "rotate", "--kind", "signing", "--data", data).CombinedOutput(); err != nil {
+				t.Fatalf("%v %s", err, out)
+			}
+		}, []string{"--issuer", two.URL}, "issuer", problem, "not those of this database"},
 		{"no server at --metrics", nil, []string{"--metrics", "127.0.0.1:1"}, "server", problem, "connection refused"},
 		{"a server that is not ready", nil, []string{"--metrics", strings.TrimPrefix(broken.URL, "http://")}, "server", problem, "it is not ready: 404"},
 		{"another namespace", nil, []string{"--namespace", "ours"}, "configuration", problem, `begin with "amzn1" for good`},
@@ -234,7 +256,7 @@ func TestDoctorJudges(t *testing.T) {
 		{"commits that are not waited for", with(func(f *sqldb.Facts) { f.SynchronousCommit = "off" }), "database", problem, "synchronous_commit"},
 		{"no fsync", with(func(f *sqldb.Facts) { f.Fsync = "off" }), "database", problem, "fsync"},
 		{"isolation", with(func(f *sqldb.Facts) { f.Isolation = "serializable" }), "database", problem, "serializable"},
-		{"connections", with(func(f *sqldb.Facts) { f.Connections = 81 }), "connections", warning, "81"},
+		{"connections", with(func(f *sqldb.Facts) { f.Connections = 78 }), "connections", warning, "up to 23"},
 		{"fast clock", with(func(f *sqldb.Facts) { f.Clock = at.Add(2 * time.Second) }), "clock", warning, "1.999s"},
 		{"slow clock", with(func(f *sqldb.Facts) { f.Clock = at.Add(-31 * time.Second) }), "clock", problem, "31s"},
 		{"a slow answer is no difference", with(func(f *sqldb.Facts) { f.Answered, f.Clock = at.Add(9*time.Second), at.Add(8*time.Second) }), "clock", good, "0s"},

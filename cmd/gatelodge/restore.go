@@ -39,6 +39,9 @@ func (r restoration) run(ctx context.Context, out *printer) error {
 	if err := os.MkdirAll(r.cfg.Data, 0o700); err != nil {
 		return err
 	}
+	if err := ownFolder(r.cfg.Data); err != nil {
+		return err
+	}
 	lost, lostErr := r.endedSince(ctx, sum.LastEvent)
 	kept, err := sqldb.Restore(ctx, r.file, where.Path, r.now, func(ctx context.Context, db *sqldb.DB) error {
 		if err := db.Migrate(ctx, store.Migrations()); err != nil {

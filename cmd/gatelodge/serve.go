@@ -40,8 +40,8 @@ answers at http://localhost:8080.
 
 A setting is a flag, or a variable GATELODGE_... (GATELODGE_KEY_FILE for --key-file),
 or a line of the file that --config names (key-file: ...); the first of these wins.
-The variables GATELODGE_DATABASE_FILE and GATELODGE_SMTP_FILE name files that hold
-the secret value.
+The variables GATELODGE_DATABASE_FILE and GATELODGE_SMTP_FILE, and the lines
+database-file and smtp-file, name files that hold the secret value.
 
 SIGTERM and SIGINT end it when the requests in flight are answered, after 20 seconds
 at most.`,
@@ -222,6 +222,9 @@ func openRing(cfg config.Config) (*keyring.Ring, error) {
 		return keyring.Load(cfg.KeyFile)
 	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, err
+	}
+	if err := ownFolder(cfg.Data); err != nil {
 		return nil, err
 	}
 	return keyring.LoadOrCreate(cfg.KeyFile)

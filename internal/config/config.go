@@ -3,8 +3,8 @@
 //
 // A setting is given as a flag, as an environment variable GATELODGE_… (upper
 // case, _ for -), or in the YAML or TOML file that --config names; the first of
-// these wins. A secret is better given as GATELODGE_…_FILE, which names a file
-// that holds it: flags can be seen by all users of the machine.
+// these wins. A secret is better given as GATELODGE_…_FILE, or …-file in that file,
+// which name a file that holds it: flags can be seen by all users of the machine.
 //
 // Only commands read settings: every other package is given values.
 package config
@@ -134,7 +134,7 @@ var settings = []setting{
 	{"listen", "127.0.0.1:8080", serveOnly, plain, "`address` of the public listener; port 0 takes a free one"},
 	{"issuer", "", serveOnly, plain, "public base `URL`, https unless on loopback (default http://localhost:PORT)"},
 	{"data", "./gatelodge-data", allCommands, plain, "`folder` of the SQLite file and the local key file"},
-	{"database", "", allCommands, secret, "postgres:// `URL`; left out: SQLite in the data folder (better given as GATELODGE_DATABASE_FILE)"},
+	{"database", "", allCommands, secret, "postgres:// `URL`; left out: SQLite in the data folder (better in a file: database-file in the settings, or GATELODGE_DATABASE_FILE)"},
 	{"key-file", "", allCommands, plain, "`file` of key-encryption keys, newest first; required with --database (default made in the data folder)"},
 	{"trusted-proxies", "", serveOnly, list, "`addresses` or networks, separated by commas, whose forwarding headers are believed"},
 	{"metrics", "", serveOnly, plain, "`address` of a second listener with /metrics, /healthz and /readyz; left out: none"},
@@ -142,7 +142,7 @@ var settings = []setting{
 	{"sign-up", "open", serveOnly, plain, "`who` may sign up: open, invite or closed"},
 	{"registration", "off", serveOnly, plain, "`which` applications may register themselves: off, token (with an initial access token) or open"},
 	{"registration-scopes", "", serveOnly, list, "`scopes`, separated by commas, that such applications may have; left out: all that are built in"},
-	{"smtp", "", serveOnly, secret, "mail server as smtp:// or smtps:// `URL` (better given as GATELODGE_SMTP_FILE)"},
+	{"smtp", "", serveOnly, secret, "mail server as smtp:// or smtps:// `URL` (better in a file: smtp-file in the settings, or GATELODGE_SMTP_FILE)"},
 	{"mail-from", "", serveOnly, plain, "sender `address` of mails"},
 	{regionsFlag, "", serveOnly, plain, "YAML or TOML `file` that names the regions of the service; left out: there is only this one"},
 	{"contact", "", serveOnly, plain, "mail or web `address` behind Contact us"},

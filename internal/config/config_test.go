@@ -193,6 +193,26 @@ func TestSecretFiles(t *testing.T) {
 			t.Errorf("%v\nwant %s", err, tc.want)
 		}
 	}
+	// The same in the file of settings, where a variable wins over it.
+	file := writeFile(t, "s.yaml", "database-file: "+path+"\nkey-file: keys\n")
+	if got, err := loadWith(t, []string{"--config", file}); err != nil || got.Database != url || got.KeyFile != "keys" {
+		t.Errorf("database %q, key file %q, %v", string(got.Database), got.KeyFile, err)
+	}
+	if got, err := loadWith(t, []string{"--config", file}, "GATELODGE_DATABASE=postgres://variable/x"); err != nil || got.Database != "postgres://variable/x" {
+		t.Errorf("with a variable: database %q, %v", string(got.Database), err)
+	}
+	for text, want := range map[string]string{
+		"database-file: " + path + "\ndatabase: " + url: "database-file in %s: database is there too: keep one of them",
+		"smtp-file: " + empty:                           "smtp-file in %s: " + empty + " is empty",
+		"smtp-file: " + path + ".no":                    "smtp-file in %s: open " + path + ".no: no such file or directory",
+		"smtp-file: [a]":                                "smtp-file in %s: write the name of a file",
+		"issuer-file: " + path:                          "issuer-file in %s: there is no such setting; there are ",
+	} {
+		file := writeFile(t, "s.yaml", text+"\nkey-file: keys\n")
+		if _, err := loadWith(t, []string{"--config", file}); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf(want, file)) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
 	// What is no secret is not read from a file that somebody names.
 	if got, err := loadWith(t, nil, "GATELODGE_ISSUER_FILE="+path); err != nil || got.Issuer != "" {
 		t.Errorf("issuer %q, %v", got.Issuer, err)

@@ -21,7 +21,9 @@ import (
 const (
 	envPrefix = "GATELODGE_"
 	envSuffix = "_FILE"
-	delimiter = "."
+	// fileSuffix is the same in the file of settings.
+	fileSuffix = "-file"
+	delimiter  = "."
 )
 
 // loader gathers the settings of all sources, and everything that is wrong.
@@ -98,6 +100,12 @@ func (l *loader) loadFile(path string) error {
 	for _, name := range slices.Sorted(maps.Keys(l.k.All())) {
 		s, ok := lookUp(name)
 		l.source[name] = name + " in " + path
+		if base, named := strings.CutSuffix(name, fileSuffix); named {
+			if s, ok := lookUp(base); ok && s.kind == secret {
+				l.loadNamed(base, name)
+				continue
+			}
+		}
 		if !ok {
 			l.fail(name, "there is no such setting; there are %s", strings.Join(names(), ", "))
 			continue
@@ -108,6 +116,38 @@ func (l *loader) loadFile(path string) error {
 		}
 	}
 	return nil
+}
+
+// loadNamed reads a secret from the file that the setting names.
+func (l *loader) loadNamed(name, setting string) {
+	path, ok := l.k.Get(setting).(string)
+	l.k.Delete(setting)
+	switch {
+	case !ok || path == "":
+		l.fail(setting, "write the name of a file")
+	case l.k.Exists(name):
+		l.fail(setting, "%s is there too: keep one of them", name)
+	default:
+		l.source[name] = l.source[setting]
+		if err := l.k.Set(name, l.contentOf(name, path)); err != nil {
+			l.fail(name, "%v", err)
+		}
+	}
+}
+
+// contentOf reads the secret that is the value of a setting.
+func (l *loader) contentOf(name, path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		l.fail(name, "%v", err)
+		return ""
+	}
+	content := strings.TrimRight(string(text), "\r\n")
+	if content == "" {
+		// Else a lost secret would quietly mean the default.
+		l.fail(name, "%s is empty", path)
+	}
+	return content
 }
 
 func names() []string {
@@ -170,17 +210,7 @@ func (l *loader) loadEnv(environ []string) error {
 				l.fail(name, "%s is set too: keep one of them", envName(name))
 				return "", nil
 			}
-			text, err := os.ReadFile(value)
-			if err != nil {
-				l.fail(name, "%v", err)
-				return "", nil
-			}
-			content := strings.TrimRight(string(text), "\r\n")
-			if content == "" {
-				// Else a lost secret would quietly mean the default.
-				l.fail(name, "%s is empty", value)
-			}
-			return name, content
+			return name, l.contentOf(name, value)
 		},
 	}), nil)
 }
