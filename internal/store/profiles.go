@@ -11,6 +11,7 @@ import (
 	"gatelodge/internal/audit"
 	"gatelodge/internal/oauth"
 	"gatelodge/internal/registry"
+	"gatelodge/internal/sqldb"
 )
 
 const profileColumns = `id, developer_id, client_key, application_key, name, description, privacy_url, logo, created_at, updated_at, last_used_at, suspended_at, ` + settingsColumns + `, audience, dynamic, region, version`
