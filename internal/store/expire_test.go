@@ -57,6 +57,9 @@ func expiringKinds(t *testing.T, w *storetest.World) []expiring {
 			_, err := w.Store.Redeem(ctx, store.Redeem{Code: authz.Family{byte(i)}, GrantID: g.ID}, now)
 			return err
 		}, authz.RedemptionRetention},
+		{"ended_families", func(i int, now time.Time) error {
+			return w.Store.EndFamily(ctx, store.FamilyEnd{GrantID: g.ID, Family: authz.Family{byte(i), 2}, Rotating: true}, now)
+		}, authz.EndedRetention},
 		{"proofs", func(i int, now time.Time) error {
 			_, err := w.Store.UseProof(ctx, [32]byte{byte(i)}, now.Add(time.Minute), now)
 			return err
