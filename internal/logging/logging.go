@@ -22,7 +22,7 @@ func New(file *os.File) (logger *slog.Logger, flush func()) {
 	if term.IsTerminal(int(file.Fd())) {
 		return slog.New(slog.NewTextHandler(file, nil)), func() {}
 	}
-	w := &gatheredWriter{buf: bufio.NewWriterSize(file, 64<<10)}
+	w := &gatheredWriter{to: file, buf: bufio.NewWriterSize(file, 64<<10)}
 	w.timer = time.AfterFunc(gatherFor, w.flush)
 	return slog.New(&promptHandler{slog.NewJSONHandler(w, nil), w}), w.flush
 }
@@ -31,6 +31,7 @@ func New(file *os.File) (logger *slog.Logger, flush func()) {
 const gatherFor = 100 * time.Millisecond
 
 type gatheredWriter struct {
+	to    io.Writer
 	mu    sync.Mutex
 	buf   *bufio.Writer
 	timer *time.Timer
@@ -46,7 +47,9 @@ func (w *gatheredWriter) Write(p []byte) (int, error) {
 		w.armed = true
 		w.timer.Reset(gatherFor)
 	}
-	return w.buf.Write(p)
+	n, err := w.buf.Write(p)
+	w.goOn(err)
+	return n, err
 }
 
 func (w *gatheredWriter) flush() {
@@ -54,7 +57,15 @@ func (w *gatheredWriter) flush() {
 	defer w.mu.Unlock()
 	w.armed = false
 	// There is nowhere left to tell that the log cannot be written.
-	_ = w.buf.Flush()
+	w.goOn(w.buf.Flush())
+}
+
+// goOn lets go of lines that cannot be written, as when a disk is full: a
+// bufio.Writer that has failed once would take no others until the program ends.
+func (w *gatheredWriter) goOn(err error) {
+	if err != nil {
+		w.buf.Reset(w.to)
+	}
 }
 
 // promptHandler does not let warnings wait.

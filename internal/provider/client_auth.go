@@ -93,6 +93,9 @@ func (p *Provider) authenticateByKey(ctx context.Context, x *exchange, text stri
 	if refused != nil {
 		return refused
 	}
+	if p.View.BeforeRestore(assertion.MadeAt) {
+		return oauth.ClientAuthenticationFailed().Because("The assertion may be from before the database was restored, which does not know whether it was used. Send a new one, with iat.")
+	}
 	first, err := p.Store.UseProof(ctx, assertionDigest(x.client.ID, assertion.ID), assertion.CountUntil, x.now)
 	if err != nil {
 		return err

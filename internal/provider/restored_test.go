@@ -29,3 +29,26 @@ func TestRestoredDatabase(t *testing.T) {
 		}
 	})
 }
+
+// TestRestoredAssertions: so is an assertion that a client was authenticated by before,
+// also one that does not say when it was made.
+func TestRestoredAssertions(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, w *sim.World) {
+		app, key := keyed(w)
+		before := byKey(app, key)
+		undated := byKey(app, key, sim.Claims{"iat": nil})
+		if err := w.Store.Restored(t.Context(), by()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		refused(t, "from before", w.Post("/oauth2/token", before), "invalid_client")
+		refused(t, "of nobody knows when", w.Post("/oauth2/token", undated), "invalid_client")
+		if got := w.Post("/oauth2/token", byKey(app, key)); got.Status != http.StatusOK {
+			t.Errorf("from afterwards: %v", got)
+		}
+		time.Sleep(2 * time.Hour)
+		if got := w.Post("/oauth2/token", byKey(app, key, sim.Claims{"iat": nil})); got.Status != http.StatusOK {
+			t.Errorf("without iat, much later: %v", got)
+		}
+	})
+}

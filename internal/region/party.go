@@ -79,10 +79,46 @@ func NewParty(s Setting, transport http.RoundTripper, now func() time.Time) *Par
 // neighbour is what is remembered of one.
 type neighbour struct {
 	turn     chan struct{} // held by who is asking it
-	provider *oidc.Provider
+	provider *provider
 	readAt   time.Time
 	failure  error
 	failedAt time.Time
+}
+
+// provider is a neighbour as it described itself, and its keys.
+type provider struct {
+	*oidc.Provider
+	verifier *oidc.IDTokenVerifier
+}
+
+func (p *Party) describedBy(r Region, described *oidc.Provider) *provider {
+	keys := &http.Client{Transport: &sparing{RoundTripper: p.client.Transport, now: p.now}, CheckRedirect: p.client.CheckRedirect}
+	return &provider{described, described.VerifierContext(oidc.ClientContext(context.Background(), keys), &oidc.Config{ClientID: r.Credentials.ClientID, Now: p.now})}
+}
+
+// sparing reads a neighbour's keys, and not again within a pause: each token that they
+// do not fit would cause it, and anybody may send logout tokens. Those that fit are
+// not held up, since their keys are known.
+type sparing struct {
+	http.RoundTripper
+	now func() time.Time
+
+	mu   sync.Mutex
+	last time.Time
+}
+
+func (s *sparing) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	now := s.now()
+	wait := now.Sub(s.last) < pause
+	if !wait {
+		s.last = now
+	}
+	s.mu.Unlock()
+	if wait {
+		return nil, errors.New("the keys were read a moment ago")
+	}
+	return s.RoundTripper.RoundTrip(r)
 }
 
 func (p *Party) neighbour(issuer string) *neighbour {
@@ -98,7 +134,7 @@ func (p *Party) neighbour(issuer string) *neighbour {
 
 // provider gives the neighbour as it described itself at most age ago. It is asked again
 // after that, though not by everybody at once while it does not answer.
-func (p *Party) provider(ctx context.Context, r Region, age time.Duration) (*oidc.Provider, error) {
+func (p *Party) provider(ctx context.Context, r Region, age time.Duration) (*provider, error) {
 	n := p.neighbour(r.Issuer)
 	select {
 	case n.turn <- struct{}{}:
@@ -113,15 +149,15 @@ func (p *Party) provider(ctx context.Context, r Region, age time.Duration) (*oid
 	if n.failure != nil && now.Sub(n.failedAt) < pause {
 		return nil, &UnreachableError{r.Name, n.failure}
 	}
-	provider, err := oidc.NewProvider(ctx, r.Issuer)
+	told, err := oidc.NewProvider(ctx, r.Issuer)
 	if err != nil {
 		n.failure, n.failedAt = err, now
 		return nil, &UnreachableError{r.Name, err}
 	}
 	n.readAt, n.failure = now, nil
 	// The one that is known has its keys read already.
-	if n.provider == nil || !same(n.provider, provider) {
-		n.provider = provider
+	if n.provider == nil || !same(n.provider.Provider, told) {
+		n.provider = p.describedBy(r, told)
 	}
 	return n.provider, nil
 }
@@ -165,7 +201,7 @@ func (p *Party) Begin(ctx context.Context, r Region, a Ask) (string, error) {
 	if a.Again {
 		options = append(options, oauth2.SetAuthURLParam("prompt", "login"))
 	}
-	return p.config(r, provider).AuthCodeURL(a.State, options...), nil
+	return p.config(r, provider.Provider).AuthCodeURL(a.State, options...), nil
 }
 
 // Person is who has signed in, in the words of their home region.
@@ -187,7 +223,7 @@ func (p *Party) Finish(ctx context.Context, r Region, a Ask, code string) (Perso
 	if err != nil {
 		return Person{}, err
 	}
-	token, err := p.config(r, provider).Exchange(ctx, code, oauth2.VerifierOption(a.Verifier))
+	token, err := p.config(r, provider.Provider).Exchange(ctx, code, oauth2.VerifierOption(a.Verifier))
 	if e, ok := errors.AsType[*oauth2.RetrieveError](err); ok && e.ErrorCode == "invalid_grant" {
 		return Person{}, fmt.Errorf("%w: %s did not take the code", ErrRefused, r.Name)
 	}
@@ -195,7 +231,7 @@ func (p *Party) Finish(ctx context.Context, r Region, a Ask, code string) (Perso
 		return Person{}, &UnreachableError{r.Name, err}
 	}
 	raw, _ := token.Extra("id_token").(string)
-	id, err := p.verifier(r, provider).Verify(ctx, raw)
+	id, err := provider.verifier.Verify(ctx, raw)
 	if err != nil {
 		return Person{}, fmt.Errorf("%w: %v", ErrRefused, err)
 	}
@@ -226,10 +262,6 @@ func (p *Party) Finish(ctx context.Context, r Region, a Ask, code string) (Perso
 	}, nil
 }
 
-func (p *Party) verifier(r Region, provider *oidc.Provider) *oidc.IDTokenVerifier {
-	return provider.Verifier(&oidc.Config{ClientID: r.Credentials.ClientID, Now: p.now})
-}
-
 // Ended reads a logout token: whose session has ended at home (OpenID Connect
 // Back-Channel Logout 1.0 section 2.6). Its errors are ErrRefused and
 // *[UnreachableError].
@@ -244,7 +276,7 @@ func (p *Party) Ended(ctx context.Context, token string) (h account.Home, sessio
 	if err != nil {
 		return h, "", err
 	}
-	ended, err := p.verifier(r, provider).VerifyLogout(ctx, token)
+	ended, err := provider.verifier.VerifyLogout(ctx, token)
 	if err != nil || ended.SessionID == "" || ended.Subject == "" {
 		return h, "", fmt.Errorf("%w: %v", ErrRefused, err)
 	}

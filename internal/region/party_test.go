@@ -2,8 +2,12 @@ package region
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -11,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // wire is a network as a function.
@@ -124,4 +130,63 @@ func TestStrangersLogoutToken(t *testing.T) {
 			t.Errorf("%q: %v", token, err)
 		}
 	}
+}
+
+// TestMadeUpLogoutTokens: tokens in a neighbour's name do not make it be asked for its
+// keys by each of them, and its own are taken meanwhile.
+func TestMadeUpLogoutTokens(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "1", Algorithm: "RS256", Use: "sig"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		p, eu := party(t, func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/keys") {
+				asked++
+				return answer(string(keys)), nil
+			}
+			return answer(strings.TrimSuffix(europe, "}") + `,"jwks_uri":"https://eu.example.com/keys"}`), nil
+		})
+		token := func(by *rsa.PrivateKey, kid string) string {
+			signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: by, KeyID: kid}}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := time.Now().Unix()
+			signed, err := signer.Sign(fmt.Appendf(nil, `{"iss":%q,"aud":%q,"sub":"HILDA","sid":"s","jti":"j","iat":%d,"exp":%d,"events":{"http://schemas.openid.net/event/backchannel-logout":{}}}`,
+				eu.Issuer, eu.Credentials.ClientID, now, now+60))
+			if err != nil {
+				t.Fatal(err)
+			}
+			compact, err := signed.CompactSerialize()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return compact
+		}
+		stranger, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kid := range []string{"1", "2", "3", "4", "5"} {
+			if _, _, err := p.Ended(t.Context(), token(stranger, kid)); !errors.Is(err, ErrRefused) {
+				t.Errorf("%s: %v", kid, err)
+			}
+			if h, session, err := p.Ended(t.Context(), token(key, "1")); err != nil || h.Subject != "HILDA" || session != "s" {
+				t.Errorf("the neighbour's own: %v %q %v", h, session, err)
+			}
+		}
+		if asked != 1 {
+			t.Errorf("asked %d times for the keys, want 1", asked)
+		}
+		time.Sleep(pause)
+		if _, _, err := p.Ended(t.Context(), token(stranger, "6")); !errors.Is(err, ErrRefused) || asked != 2 {
+			t.Errorf("after the pause: %v, asked %d times, want 2", err, asked)
+		}
+	})
 }

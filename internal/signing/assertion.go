@@ -34,6 +34,8 @@ type Assertion struct {
 	// CountUntil is when no replica would take the assertion any more, so that its
 	// id may be forgotten.
 	CountUntil time.Time
+	// MadeAt is when it was made at the earliest: its iat, or what its exp allows.
+	MadeAt time.Time
 }
 
 type assertionClaims struct {
@@ -79,7 +81,11 @@ func VerifyAssertion(keys ClientKeys, token string, want AssertionRequest) (Asse
 	if reason := claims.refusal(want); reason != "" {
 		return Assertion{}, refuseAssertion(reason)
 	}
-	return Assertion{ID: claims.ID, CountUntil: claims.ExpiresAt.time().Add(2 * skew)}, nil
+	made := claims.ExpiresAt.time().Add(-maxAssertionLifetime - skew)
+	if claims.IssuedAt != nil {
+		made = claims.IssuedAt.time()
+	}
+	return Assertion{ID: claims.ID, CountUntil: claims.ExpiresAt.time().Add(2 * skew), MadeAt: made}, nil
 }
 
 // refusal says which rule the claims break, "" when none.

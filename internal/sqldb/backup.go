@@ -198,6 +198,10 @@ func prepareCopy(ctx context.Context, path string, prepare func(context.Context,
 // into the other database. So it is merged first, which also finds out whether a
 // program has the database open that knows nothing of the lock.
 func setAside(ctx context.Context, path, kept string) error {
+	// Nor may one that was kept by a restore in the same second.
+	if _, err := os.Lstat(kept); err == nil {
+		return &fs.PathError{Op: "keep", Path: kept, Err: fs.ErrExist}
+	}
 	switch err := mergeWAL(ctx, path); {
 	case err == nil:
 	case isBusy(err):

@@ -216,6 +216,26 @@ func TestRestoreOverDamage(t *testing.T) {
 }
 
 // TestRestoreRefused leaves everything as it was.
+// TestRestoreTwiceAtOnce: what the first restore has kept is not replaced by the second.
+func TestRestoreTwiceAtOnce(t *testing.T) {
+	path, file := backedUp(t, 3)
+	kept, err := sqldb.Restore(t.Context(), file, path, restoredAt, noWork)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqldb.Restore(t.Context(), file, path, restoredAt, noWork); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("the second restore: %v", err)
+	}
+	after, err := os.Stat(kept)
+	if err != nil || !os.SameFile(before, after) {
+		t.Errorf("what was kept is another file now: %v", err)
+	}
+}
+
 func TestRestoreRefused(t *testing.T) {
 	path, file := backedUp(t, 3)
 	open := openAt(t, path)
