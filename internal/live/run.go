@@ -39,6 +39,7 @@ func (v *View) Run(ctx context.Context) {
 		}
 		last = time.Now()
 		err := v.poll(ctx)
+		v.failure.Store(&err)
 		switch {
 		case err == nil && down:
 			down = false
@@ -88,3 +89,11 @@ func (v *View) listen(ctx context.Context, heard chan<- struct{}) {
 // ClockAhead is how far the database's clock was ahead of this machine's when the
 // feed was last read.
 func (v *View) ClockAhead() time.Duration { return time.Duration(v.clockAhead.Load()) }
+
+// Failure is why the feed could not be read last, or nil.
+func (v *View) Failure() error {
+	if err := v.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}

@@ -63,8 +63,9 @@ type View struct {
 	restored atomic.Int64
 	// trustedSince is when the last good poll began, in nanoseconds after origin.
 	trustedSince atomic.Int64
-	clockAhead   atomic.Int64 // of the database's clock, in nanoseconds
-	hears        atomic.Bool  // notifications come
+	clockAhead   atomic.Int64          // of the database's clock, in nanoseconds
+	failure      atomic.Pointer[error] // of the last poll
+	hears        atomic.Bool           // notifications come
 
 	making sync.Mutex // one signing key is made at a time
 

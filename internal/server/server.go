@@ -277,7 +277,11 @@ func (s *Server) Ready(ctx context.Context) error {
 	default:
 	}
 	if trusted, lag := s.View.Trusted(); !trusted {
-		return fmt.Errorf("the feed of changes was last read %v ago", lag.Round(time.Millisecond))
+		err := fmt.Errorf("the feed of changes was last read %v ago", lag.Round(time.Millisecond))
+		if why := s.View.Failure(); why != nil {
+			err = fmt.Errorf("%w: %w", err, why)
+		}
+		return err
 	}
 	if err := clockError(s.View.ClockAhead()); err != nil {
 		return err

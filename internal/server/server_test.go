@@ -224,6 +224,9 @@ func TestReady(t *testing.T) {
 		}
 		rename(t, c.Database, `ALTER TABLE feed RENAME TO lost`)
 		awaitReady(t, s, "the feed of changes was last read")
+		if err := s.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "feed") || !strings.Contains(err.Error(), "exist") && !strings.Contains(err.Error(), "no such table") {
+			t.Errorf("%v, want it to say why", err)
+		}
 		rename(t, c.Database, `ALTER TABLE lost RENAME TO feed`)
 		awaitReady(t, s, "")
 		if err := s.Close(); err != nil {

@@ -70,6 +70,9 @@ func IsUnavailable(err error) bool {
 		}
 		return false
 	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true // whatever the server says to it: it let us in when this program started
+	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code {
 		case "40001", "40003", "40P01", // serialization failure, completion unknown, deadlock
@@ -79,9 +82,6 @@ func IsUnavailable(err error) bool {
 		// Connection, resources, operator intervention (shutdown), system.
 		class := e.Code[:min(2, len(e.Code))]
 		return class == "08" || class == "53" || class == "57" || class == "58"
-	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return true
 	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true

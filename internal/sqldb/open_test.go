@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,5 +131,13 @@ func TestUnavailable(t *testing.T) {
 	_, err := sqldb.Open(t.Context(), sqldb.Config{URL: "postgres://127.0.0.1:1/none?connect_timeout=2"})
 	if !sqldb.IsUnavailable(err) {
 		t.Errorf("a server that is not there: %v", err)
+	}
+	u, err := url.Parse(sqldbtest.Config(t, sqldb.Postgres).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/nobody_has_made_this"
+	if _, err := sqldb.Open(t.Context(), sqldb.Config{URL: u.String()}); !sqldb.IsUnavailable(err) {
+		t.Errorf("a server that does not let us in: %v", err)
 	}
 }
