@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"time"
@@ -69,12 +70,18 @@ func (s *sharer) stop() error {
 // of ctx does not take it back.
 func (s *sharer) exec(ctx context.Context, text string, args []any) (rows int64, err error) {
 	one := &single{ctx: ctx, text: text, args: args, outcome: make(chan error, 1)}
+	// A server that says nothing holds each trip up for its whole bound, and many may
+	// be before this one.
+	patience := time.NewTimer(s.bound)
+	defer patience.Stop()
 	select {
 	case s.queue <- one:
 		err := <-one.outcome
 		return one.rows, err
 	case <-ctx.Done():
 		return 0, ctx.Err()
+	case <-patience.C:
+		return 0, fmt.Errorf("wait for a turn to write: %w", context.DeadlineExceeded)
 	case <-s.closing:
 		return 0, errClosed
 	}

@@ -21,8 +21,8 @@ const metaRestored = "restored_at"
 //   - The feed begins a new epoch, so that whoever followed it forgets everything.
 //   - Sessions, recovery links, requests of devices and pushed requests end: the
 //     backup does not know which of them were ended or used since.
-//   - The time is kept: codes from before it are not redeemed any more
-//     ([Store.RestoredAt]), as nobody knows which were.
+//   - The time is kept: codes and client assertions from before it are not taken any
+//     more ([Store.RestoredAt]), as nobody knows which were.
 //
 // What lasts (consents, accounts, secrets) is as it was then; only people can say
 // what has to be ended again. [Store.EndedSince] tells them what the database that
