@@ -82,6 +82,7 @@ func BenchmarkSize(b *testing.B) {
 	large := settle(b, database, *sizeProfiles, *sizeProfiles, 10**sizeProfiles)
 	few, cached := newCrowd(b, small, 1_000), newCrowd(b, large, *sizeDraw)
 
+	before := large.tables(b)
 	began := time.Now()
 	if err := cached.live(*sizeTraffic); err != nil {
 		b.Fatal(err)
@@ -95,6 +96,7 @@ func BenchmarkSize(b *testing.B) {
 		b.Fatal(err)
 	}
 	say("one period later: %s", large.storage(b))
+	say("grown by: %s", grown(before, large.tables(b)))
 	say("%s", large.rows(b))
 	say("resident %.0f MiB", large.residentMiB(b))
 
@@ -317,6 +319,18 @@ func (t *town) tables(b *testing.B) map[string]float64 {
 		b.Fatal(err)
 	}
 	return sizes
+}
+
+// grown says which tables have become larger, with their indexes.
+func grown(before, after map[string]float64) string {
+	var all []string
+	for name, size := range after {
+		if mib := (size - before[name]) / (1 << 20); mib >= 0.1 {
+			all = append(all, fmt.Sprintf("%s %.1f MiB", name, mib))
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
 }
 
 // rows counts what each table holds.

@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 
@@ -92,35 +91,11 @@ func (s *sharer) run() {
 	for {
 		select {
 		case first := <-s.queue:
-			s.answer(s.gather(first))
+			s.answer(gather(s.queue, first))
 		case <-s.closing:
 			return
 		}
 	}
-}
-
-// gather adds to first what waits and what callers that can run now bring along, as
-// the writer of SQLite does.
-func (s *sharer) gather(first *single) []*single {
-	group := []*single{first}
-	for before := 0; before < len(group); {
-		before = len(group)
-		runtime.Gosched()
-		group = s.waiting(group)
-	}
-	return group
-}
-
-func (s *sharer) waiting(group []*single) []*single {
-	for len(group) < maxGroup {
-		select {
-		case one := <-s.queue:
-			group = append(group, one)
-		default:
-			return group
-		}
-	}
-	return group
 }
 
 // answer makes the statements of a group and tells each what has become of it.

@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -134,10 +133,6 @@ func (m *meter) note(began time.Time, writes int) {
 	m.duration.Observe(time.Since(began).Seconds())
 }
 
-// maxGroup bounds how many writes share a commit, and so how long the first of
-// them waits for the last.
-const maxGroup = 128
-
 // errUnfinished is how a turn ends whose fn panicked or left its goroutine.
 var errUnfinished = errors.New("write did not finish")
 
@@ -230,38 +225,13 @@ func (w *writer) run() {
 	for {
 		select {
 		case first := <-w.queue:
-			for turns := w.gather(first); len(turns) > 0; {
+			for turns := gather(w.queue, first); len(turns) > 0; {
 				turns = w.group(turns)
 			}
 		case <-w.closing:
 			return
 		}
 	}
-}
-
-// gather adds to first what waits already. It waits for no time: a group is what
-// came while the last one was being committed, and what callers that can run now
-// bring along, for whom it steps back as long as somebody comes.
-func (w *writer) gather(first *turn) []*turn {
-	turns := []*turn{first}
-	for before := 0; before < len(turns); {
-		before = len(turns)
-		runtime.Gosched()
-		turns = w.waiting(turns)
-	}
-	return turns
-}
-
-func (w *writer) waiting(turns []*turn) []*turn {
-	for len(turns) < maxGroup {
-		select {
-		case t := <-w.queue:
-			turns = append(turns, t)
-		default:
-			return turns
-		}
-	}
-	return turns
 }
 
 // group runs turns in one transaction and answers them. It returns those that
