@@ -10,7 +10,7 @@ import (
 // long ones and a set of keys.
 const (
 	emptyProfile = 560
-	emptyGrant   = 176
+	emptyGrant   = 224
 )
 
 func profileWeight(p *registry.SecurityProfile) int {

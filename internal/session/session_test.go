@@ -319,7 +319,7 @@ func TestCurrentWithoutDatabase(t *testing.T) {
 			pending := w.Faults.Pending()
 			w.Faults.Reset()
 			if pending {
-				if err != nil || n < 4 {
+				if err != nil || n < 3 {
 					t.Errorf("%d calls, %v", n-1, err)
 				}
 				return
