@@ -134,7 +134,7 @@ func TestServerFailed(t *testing.T) {
 				} else {
 					dev.pressWith(http.StatusInternalServerError, "Save")
 				}
-				dev.sees("Internal Server error! Please try again", "what you typed is all here", "Request id", "gate.png is kept")
+				dev.sees("Internal Server error! Please try again", "What you typed is all here", "Request id", "gate.png is kept")
 				dev.holds(typedInto(downloader))
 			}
 			mend()
