@@ -63,7 +63,7 @@ func serveMoved() error {
 	if err := json.Unmarshal([]byte(os.Getenv(movedVariable)), &m); err != nil {
 		return err
 	}
-	debug.SetGCPercent(200)
+	debug.SetGCPercent(400) // as the command does
 	ring, err := keyring.Load(m.KeyFile)
 	if err != nil {
 		return err

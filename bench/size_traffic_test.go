@@ -365,8 +365,9 @@ func (c *crowd) remove() error {
 }
 
 func (c *crowd) revoke() error {
-	_, _, p := c.Grant(0)
-	_, err := c.ask(post(c.base+"/oauth2/revoke", with(c.credentials(p), "token", c.refreshToken(0)))())
+	g := rand.IntN(c.Grants) // of all: a day's on one of them would end what it has
+	_, _, p := c.Grant(g)
+	_, err := c.ask(post(c.base+"/oauth2/revoke", with(c.credentials(p), "token", c.refreshToken(g)))())
 	return err
 }
 
