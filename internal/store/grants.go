@@ -196,8 +196,8 @@ func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Rede
 			}
 			return t.expire(ctx, "redemptions", "code", "expires_at", micros(now))
 		}
-		var accountID, profileID int64
-		err = t.QueryRow(ctx, `SELECT account_id, profile_id FROM grants WHERE id = $1`, grantID).Scan(&accountID, &profileID)
+		var accountID, profileID, forgotten int64
+		err = t.QueryRow(ctx, `SELECT account_id, profile_id, COALESCE((SELECT expires_at FROM redemptions WHERE code = $2), 0) FROM grants WHERE id = $1`, grantID, code[:]).Scan(&accountID, &profileID, &forgotten)
 		if errors.Is(err, sqldb.ErrNoRows) {
 			result = authz.GrantGone
 			return nil
@@ -206,7 +206,12 @@ func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Rede
 			return err
 		}
 		result = authz.Replayed
-		ended, err := t.endFamily(ctx, FamilyEnd{GrantID: grantID, Family: code}, now)
+		end := FamilyEnd{GrantID: grantID, Family: code}
+		if forgotten != 0 {
+			// Its refresh token is of the moment of the redemption, by the clock of who did that.
+			end.IssuedBy = fromMicros(forgotten).Add(-authz.RedemptionRetention)
+		}
+		ended, err := t.endFamily(ctx, end, now)
 		if err != nil || !ended {
 			return err
 		}
