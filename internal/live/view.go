@@ -22,7 +22,7 @@ import (
 const Bound = time.Second
 
 // Limits of profiles and grants are in bytes (weight.go), room for about 40,000 and
-// 380,000 of the usual size. The others are numbers of entries.
+// 300,000 of the usual size. The others are numbers of entries.
 const (
 	profileBytes = 40 << 20
 	grantBytes   = 64 << 20

@@ -46,8 +46,7 @@ func IsMissing(err error) bool {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
 	}
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && e.Code == "23503" // foreign_key_violation
+	return hasCode(err, "23503") // foreign_key_violation
 }
 
 // IsUnavailable reports whether err says that the database cannot answer now:

@@ -6,9 +6,9 @@
 // prepared once and kept for as long as the database is open.
 //
 // On SQLite there is one writing connection, and writes that wait for it share
-// one commit (see [DB.Write]; on PostgreSQL those of [DB.Exec] do); reads go to a pool of read-only connections and
-// see what was committed when they began. Other processes may read and write the
-// same file at the same time. An empty BLOB reads back as a nil slice on SQLite
+// one commit (see [DB.Write]; on PostgreSQL those of [DB.Exec] do); reads go to a
+// pool of read-only connections and see what was committed when they began. Other
+// processes may read and write the same file at the same time. An empty BLOB reads back as a nil slice on SQLite
 // and as an empty one on PostgreSQL.
 package sqldb
 

@@ -217,18 +217,15 @@ func (s *Store) Redeem(ctx context.Context, r Redeem, now time.Time) (authz.Rede
 		}
 		return t.event(ctx, audit.By{At: now}, audit.Event{Kind: audit.FamilyEnded, AccountID: accountID, ProfileID: profileID})
 	}
+	var done bool
+	var err error
 	if r.Rotating || r.Session.SessionID != 0 || !s.swept.lately("redemptions", micros(now)) {
-		err := s.settle(ctx, all)
-		if sqldb.IsMissing(err) {
-			return authz.GrantGone, nil // a moment ago
-		}
-		if err != nil {
-			return 0, err
-		}
-		return result, nil
+		err = s.settle(ctx, all)
+	} else {
+		done, err = s.settleFirst(ctx, take, all)
 	}
-	switch done, err := s.settleFirst(ctx, take, all); {
-	case sqldb.IsMissing(err):
+	switch {
+	case sqldb.IsMissing(err): // the grant went a moment ago
 		return authz.GrantGone, nil
 	case err != nil:
 		return 0, err
