@@ -71,6 +71,7 @@ var may = map[string][]string{
 	"internal/faultdb":         {},
 	"internal/sqldb/sqldbtest": {"internal/sqldb"},
 	"internal/store/storetest": {"internal/store", "internal/sqldb", "internal/sqldb/sqldbtest", "internal/faultdb", "internal/keyring", "internal/account", "internal/audit", "internal/oauth", "internal/registry"},
+	"internal/web/webtest":     {"internal/web"},
 	"slate/store/storetest":    {"internal/sqldb"},
 	"internal/sim":             everything,
 	"internal/crashtest":       everything,
@@ -93,7 +94,7 @@ var everything = []string{"*"}
 var pure = []string{"internal/oidc", "internal/oauth", "internal/registry", "internal/authz", "internal/account", "internal/audit"}
 
 // testSupport is never imported by the program.
-var testSupport = []string{"internal/sim", "internal/faultdb", "internal/sqldb/sqldbtest", "internal/store/storetest", "slate/store/storetest", "internal/crashtest", "internal/hatest", "internal/replicatest"}
+var testSupport = []string{"internal/sim", "internal/faultdb", "internal/sqldb/sqldbtest", "internal/store/storetest", "internal/web/webtest", "slate/store/storetest", "internal/crashtest", "internal/hatest", "internal/replicatest"}
 
 type listed struct {
 	ImportPath string

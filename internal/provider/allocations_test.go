@@ -7,12 +7,12 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"gatelodge/internal/registry"
 	"gatelodge/internal/sim"
+	"gatelodge/internal/web/webtest"
 )
 
 // hot is a request that applications send all the time, as the server's handler gets
@@ -115,10 +115,10 @@ func TestAllocationBudget(t *testing.T) {
 			}
 			handler, i := w.Handler(), 0
 			got := testing.AllocsPerRun(runs, func() {
-				answer := &sink{header: http.Header{}}
+				answer := webtest.NewSink()
 				handler.ServeHTTP(answer, requests[i])
-				if answer.status != h.status {
-					t.Fatalf("%s: %d", h.name, answer.status)
+				if answer.Status != h.status {
+					t.Fatalf("%s: %d", h.name, answer.Status)
 				}
 				i++
 			}) - 2 // the sink and its header
@@ -146,42 +146,22 @@ func BenchmarkHandler(b *testing.B) {
 				if len(waiting) == 0 {
 					b.StopTimer()
 					if used != 0 {
-						used += processorTime(b)
+						used += webtest.ProcessorTime(b)
 					}
 					for range 64 { // a grant keeps no more than 100 families
 						waiting = append(waiting, h.next())
 					}
-					used -= processorTime(b)
+					used -= webtest.ProcessorTime(b)
 					b.StartTimer()
 				}
-				answer := &sink{header: http.Header{}}
-				if handler.ServeHTTP(answer, waiting[0]); answer.status != h.status {
-					b.Fatal(answer.status)
+				answer := webtest.NewSink()
+				if handler.ServeHTTP(answer, waiting[0]); answer.Status != h.status {
+					b.Fatal(answer.Status)
 				}
 				waiting = waiting[1:]
 			}
-			used += processorTime(b)
+			used += webtest.ProcessorTime(b)
 			b.ReportMetric(float64(used)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }
-
-// processorTime is what this process has used of it: on a busy machine it says more
-// than the clock.
-func processorTime(b *testing.B) time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
-
-// sink is an http.ResponseWriter that keeps the status.
-type sink struct {
-	header http.Header
-	status int
-}
-
-func (s *sink) Header() http.Header         { return s.header }
-func (s *sink) WriteHeader(status int)      { s.status = status }
-func (s *sink) Write(b []byte) (int, error) { return len(b), nil }

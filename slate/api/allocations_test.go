@@ -5,10 +5,10 @@ import (
 	"net/http/httptest"
 	"runtime/debug"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
+	"gatelodge/internal/web/webtest"
 	"gatelodge/slate/api"
 	"gatelodge/slate/store"
 )
@@ -63,10 +63,10 @@ func TestAllocationBudget(t *testing.T) {
 		}
 		i := 0
 		got := testing.AllocsPerRun(runs, func() {
-			answer := &sink{header: http.Header{}}
+			answer := webtest.NewSink()
 			handler.ServeHTTP(answer, requests[i])
-			if answer.status != http.StatusOK {
-				t.Fatalf("%s: %d", h.name, answer.status)
+			if answer.Status != http.StatusOK {
+				t.Fatalf("%s: %d", h.name, answer.Status)
 			}
 			i++
 		}) - 2 // the sink and its header
@@ -104,33 +104,14 @@ func BenchmarkHandler(b *testing.B) {
 	for _, h := range calls {
 		b.Run(h.name, func(b *testing.B) {
 			b.ReportAllocs()
-			before := processorTime(b)
+			before := webtest.ProcessorTime(b)
 			for b.Loop() {
-				answer := &sink{header: http.Header{}}
-				if handler.ServeHTTP(answer, c.request(h.path)); answer.status != http.StatusOK {
-					b.Fatal(answer.status)
+				answer := webtest.NewSink()
+				if handler.ServeHTTP(answer, c.request(h.path)); answer.Status != http.StatusOK {
+					b.Fatal(answer.Status)
 				}
 			}
-			b.ReportMetric(float64(processorTime(b)-before)/float64(b.N), "cpu-ns/op")
+			b.ReportMetric(float64(webtest.ProcessorTime(b)-before)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }
-
-func processorTime(b *testing.B) time.Duration {
-	b.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
-
-// sink is an http.ResponseWriter that keeps the status.
-type sink struct {
-	header http.Header
-	status int
-}
-
-func (s *sink) Header() http.Header         { return s.header }
-func (s *sink) WriteHeader(status int)      { s.status = status }
-func (s *sink) Write(b []byte) (int, error) { return len(b), nil }

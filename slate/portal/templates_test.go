@@ -5,10 +5,9 @@ import (
 	"testing"
 
 	"gatelodge/internal/web"
+	"gatelodge/internal/web/webtest"
 )
 
-// A template that is wrong is found here: the server parses it when somebody asks for
-// the page.
 func TestTemplates(t *testing.T) {
 	folders := map[string]fs.FS{}
 	for _, name := range []string{"pages", "frame", "assets"} {
@@ -17,15 +16,5 @@ func TestTemplates(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	kit, err := web.New(web.Options{Frame: folders["frame"], Assets: folders["assets"]})
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := kit.Pages(folders["pages"], templateFuncs())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := pages.Check(); err != nil {
-		t.Error(err)
-	}
+	webtest.CheckPages(t, web.Options{Frame: folders["frame"], Assets: folders["assets"]}, folders["pages"], templateFuncs())
 }
