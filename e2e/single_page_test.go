@@ -41,7 +41,8 @@ const manager = new oidc.UserManager({
 });
 document.querySelector("#in").onclick = () => manager.signinRedirect();
 document.querySelector("#out").onclick = () => manager.signoutRedirect();
-const told = (what) => (user) => say(what + ": " + user.profile.name + ", " + user.profile.email + ", " + user.expires_in);
+// The library counts the seconds down: rounded, it does not matter when they are read.
+const told = (what) => (user) => say(what + ": " + user.profile.name + ", " + user.profile.email + ", for " + Math.round(user.expires_in / 600) * 10 + " minutes");
 const failed = (error) => say("failed: " + error);
 if (location.pathname === "/renewed") manager.signinSilentCallback();
 if (location.pathname === "/back") manager.signinCallback().then(told("in"), failed);
@@ -67,7 +68,7 @@ if (location.pathname === "/back") manager.signinCallback().then(told("in"), fai
 	brook.fillSignUp(user)
 	user.press("Create your account")
 	user.press("Allow")
-	user.sees("in: " + brook.name + ", " + brook.email + ", 3600")
+	user.sees("in: " + brook.name + ", " + brook.email + ", for 60 minutes")
 
 	renew := func(how, before string) {
 		t.Helper()
