@@ -29,9 +29,12 @@ func (t *tx) beginFamily(ctx context.Context, grantID int64, family authz.Family
 // the next step; whoever comes with the same step within [authz.RotationGrace]
 // gets the same successor, so that a rotation whose outcome is unknown can be made
 // again; any other reuse ends the family.
+//
+// A family that has ended has no row, except where a program that knows schema 4 and no
+// more has ended it: that [authz.Grant.Live] tells.
 func (s *Store) Rotate(ctx context.Context, grantID int64, family authz.Family, step uint32, now time.Time) (authz.Rotation, error) {
-	take := statement{`UPDATE families SET step = step + 1, stepped_at = $1 WHERE grant_id = $2 AND family = $3 AND step = $4
-		AND NOT EXISTS (SELECT 1 FROM ended_families AS e WHERE e.grant_id = $2 AND e.family = $3)`, []any{micros(now), grantID, family[:], int64(step)}}
+	take := statement{`UPDATE families SET step = step + 1, stepped_at = $1 WHERE grant_id = $2 AND family = $3 AND step = $4`,
+		[]any{micros(now), grantID, family[:], int64(step)}}
 	var result authz.Rotation
 	done, err := s.settleFirst(ctx, take, func(ctx context.Context, t *tx) error {
 		rows, err := t.Exec(ctx, take.text, take.args...)
@@ -43,8 +46,7 @@ func (s *Store) Rotate(ctx context.Context, grantID int64, family authz.Family, 
 			return nil
 		}
 		var at, steppedAt int64
-		err = t.QueryRow(ctx, `SELECT step, stepped_at FROM families WHERE grant_id = $1 AND family = $2
-			AND NOT EXISTS (SELECT 1 FROM ended_families AS e WHERE e.grant_id = $1 AND e.family = $2)`, grantID, family[:]).Scan(&at, &steppedAt)
+		err = t.QueryRow(ctx, `SELECT step, stepped_at FROM families WHERE grant_id = $1 AND family = $2`, grantID, family[:]).Scan(&at, &steppedAt)
 		switch {
 		case errors.Is(err, sqldb.ErrNoRows):
 			result = authz.FamilyGone
