@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -42,6 +43,11 @@ import (
 	"gatelodge/internal/sqldb"
 	"gatelodge/internal/store"
 )
+
+// What a server fetches goes through the sockets of the machine all the same, and package
+// net keeps a channel from when it first resolves a name. If that is in a bubble of
+// testing/synctest, no test outside of it can resolve one.
+func init() { _, _ = net.LookupHost("localhost") }
 
 // Options change what a world is made of. The zero value is the common world: an
 // empty SQLite file, an issuer on loopback, no mail server.
