@@ -30,16 +30,11 @@ func newCells(t *testing.T) (na, eu *cell) {
 	dir := t.TempDir()
 	make := func(name, host string) *cell {
 		t.Helper()
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close() // the region takes it over
-		data := filepath.Join(dir, name)
-		issuer := fmt.Sprintf("http://%s:%d", host, l.Addr().(*net.TCPAddr).Port)
+		data, port := filepath.Join(dir, name), freePort(t)
+		issuer := "http://" + net.JoinHostPort(host, port)
 		return &cell{
 			server: &server{issuer: issuer, database: sqldb.Config{Path: filepath.Join(data, "gatelodge.db")}, log: &lockedBuffer{}}, name: name,
-			args: []string{"serve", "--json", "--listen", l.Addr().String(), "--issuer", issuer, "--data", data, "--regions", filepath.Join(dir, "regions.yaml")},
+			args: []string{"serve", "--json", "--listen", net.JoinHostPort("127.0.0.1", port), "--issuer", issuer, "--data", data, "--regions", filepath.Join(dir, "regions.yaml")},
 		}
 	}
 	na, eu = make("na", "localhost"), make("eu", "127.0.0.1")
