@@ -177,6 +177,11 @@ func (b *window) look(name string) {
 				}
 			}
 		}
+		if at.width == 1280 {
+			if odd := evaluate[[]string](b, `[...document.querySelectorAll("table")].filter((e) => getComputedStyle(e).display !== "table").map((e) => e.outerHTML.slice(0, 200))`); len(odd) > 0 {
+				b.t.Errorf("%s: the columns do not stand below their headings in\n%s", name, strings.Join(odd, "\n"))
+			}
+		}
 		b.keep(fmt.Sprintf("slate-%s-%s-%d.png", name, at.scheme, at.width))
 	}
 	if n := evaluate[int](b, `document.querySelectorAll("h1").length`); n != 1 {
