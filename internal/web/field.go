@@ -16,6 +16,10 @@ var fieldOptions = []string{
 	"placeholder", "check", "mono", "accept", "maxbytes", "preview", "value", "hidelabel", "autofocus", "checked",
 }
 
+// alone is the value of a check box that is the only one of its name. It is found by
+// the name, as other fields are.
+const alone = "yes"
+
 // Choice is one entry of a select.
 type Choice struct {
 	Value, Text string
@@ -142,7 +146,9 @@ func (k *Kit) fieldFuncs(t *templates) template.FuncMap {
 			if err != nil {
 				return "", err
 			}
-			v.ID = fieldID(name + "-" + value)
+			if value != alone {
+				v.ID = fieldID(name + "-" + value)
+			}
 			for _, posted := range f.values(name) {
 				v.Checked = v.Checked || posted == value
 			}

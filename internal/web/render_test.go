@@ -107,6 +107,7 @@ func TestFields(t *testing.T) {
 	form := NewForm(url.Values{"name": {`"><b>`}, "password": {"hunter2"}, "scope": {"b"}, "country": {"DE"}})
 	form.Suggest("url", `No <i>.`, `https://x/?a="b`)
 	form.Fail("name", "Too long.")
+	form.Fail("terms", "Tick it.")
 	form.Files["logo"] = File{Name: "<l>.png", Data: []byte("abc")}
 	for _, c := range []struct {
 		name, text string
@@ -124,10 +125,11 @@ func TestFields(t *testing.T) {
 		{"rows", `{{field . "name" "rows" 3}}`, []string{"<textarea", `rows="3"`, "&#34;&gt;&lt;b&gt;</textarea>"}, []string{"<input"}},
 		{"ticked", `{{checkbox . "scope" "b" "label" "B"}}`, []string{`id="f-scope-b"`, " checked"}, nil},
 		{"not ticked", `{{checkbox . "scope" "a" "label" "A"}}`, []string{`value="a"`}, []string{" checked"}},
+		{"one alone that is wrong is where the summary leads", `{{checkbox . "terms" "yes" "label" "Terms"}}`, []string{`id="f-terms"`, `aria-invalid="true"`, "Tick it."}, nil},
 		{"choice", `{{choice . "country" (list)}}`, []string{`<option value="DE" selected>Germany`, `<option value="FR">`}, nil},
 		{"kept file", `{{filefield . "logo" "label" "Logo" "maxbytes" 9}}`,
 			[]string{`name="logo.kept" value="YWJj"`, "&lt;l&gt;.png", `data-max-bytes="9"`}, []string{" required"}},
-		{"summary", `{{formhead .}}`, []string{"2 things need your attention", `href="#f-url"`, `href="#f-name"`, "default-submit"}, nil},
+		{"summary", `{{formhead .}}`, []string{"3 things need your attention", `href="#f-url"`, `href="#f-name"`, "default-submit"}, nil},
 		{"no form", `{{field (nothing) "name"}}`, []string{`value=""`}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
