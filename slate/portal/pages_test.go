@@ -184,6 +184,9 @@ func (b *window) look(name string) {
 		}
 		b.keep(fmt.Sprintf("slate-%s-%s-%d.png", name, at.scheme, at.width))
 	}
+	if at := evaluate[string](b, `(document.querySelector("[aria-invalid=true]") ?? document.activeElement) === document.activeElement ? "" : document.activeElement.outerHTML.slice(0, 200)`); at != "" {
+		b.t.Errorf("%s: the focus is not at the first error, but at %s", name, at)
+	}
 	if n := evaluate[int](b, `document.querySelectorAll("h1").length`); n != 1 {
 		b.t.Errorf("%s has %d first headings", name, n)
 	}
@@ -319,6 +322,7 @@ func TestPages(t *testing.T) {
 		{"application-new", annIn, e + "/applications/new", nil},
 		{"application-wrong", annIn, e + "/applications/new", []string{"client_id", "amzn1.application-oa2-client.0123", "purpose", "For finance."}},
 		{"application-look", annIn, e + "/applications/new", []string{"client_id", w.app.ID, "reporting", "yes", "look", ""}},
+		{"application-look-wrong", annIn, e + "/applications/new", []string{"client_id", "", "look", ""}},
 		{"application-edit", annIn, fmt.Sprintf("%s/applications/%d", a, application), nil},
 		{"application-page", "", fmt.Sprintf("/applications/%d", application), nil},
 		{"application-page-gone", "", "/applications/1", nil},
