@@ -23,7 +23,7 @@ func TestRefusedReturnURL(t *testing.T) {
 
 	for name, stranger := range map[string]*page{"nobody": newPage(t, s), "another developer": carol.develop(t, s)} {
 		stranger.openWith(refused, http.StatusBadRequest)
-		stranger.sees("This return URL is not allowed", f.name, sent, "Nothing was allowed", "Request ID")
+		stranger.sees("This return URL is not allowed", f.name, sent, "Nothing was allowed", "Request id")
 		stranger.lacks(f.returnURL)
 		if stranger.has("Edit Allowed Return URLs") {
 			t.Errorf("%s is offered the edit form", name)
@@ -82,7 +82,7 @@ func TestUnknownApplication(t *testing.T) {
 	app := &application{t: t, issuer: s.issuer}
 	app.clientID = "amzn1.application-oa2-client.00000000000000000000000000000000"
 	p.openWith(app.authorizeAt("https://elsewhere.example.com/", "profile", "x"), http.StatusBadRequest)
-	p.sees("This application is not known here", "Request ID")
+	p.sees("This application is not known here", "Request id")
 	if p.has("Allow") {
 		t.Error("there is something to allow")
 	}
