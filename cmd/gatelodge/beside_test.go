@@ -169,7 +169,7 @@ func TestCopiedKeyFile(t *testing.T) {
 	check := func(when string, ready int) {
 		t.Helper()
 		var got answer
-		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline) && got.status != ready; time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline) && got.status != ready; time.Sleep(50 * time.Millisecond) {
 			got = do(t, http.DefaultClient, newRequest(t, http.MethodGet, s.metrics+"/readyz", nil))
 		}
 		if got.status != ready {
