@@ -28,7 +28,7 @@ const (
 )
 
 // patience is how long a page may take to show what is looked for.
-const patience = 15 * time.Second
+const patience = 30 * time.Second
 
 // page is a browser window of one person, with cookies of its own.
 type page struct {

@@ -81,7 +81,7 @@ func start(t *testing.T, log *lockedBuffer, printed any, program string, args ..
 			_ = cmd.Process.Kill()
 			t.Fatalf("%s printed %q (%v), and on standard error:\n%s", program, first, err, log)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		_ = cmd.Process.Kill()
 		t.Fatalf("%s printed nothing, and on standard error:\n%s", program, log)
 	}

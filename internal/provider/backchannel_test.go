@@ -60,7 +60,7 @@ func (l *listener) told() []string {
 
 // await waits until something has come, and a little longer.
 func (l *listener) await() []string {
-	for range 200 {
+	for range 1000 {
 		if len(l.told()) > 0 {
 			break
 		}

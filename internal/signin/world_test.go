@@ -151,7 +151,7 @@ func onLoopback(o *Options) { o.Mail, o.Email = mail.None{}, account.ConfirmNotA
 // inbox waits for n mails and returns them all.
 func (w *world) inbox(n int) []mail.Message {
 	w.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(2 * time.Millisecond) {
 		w.mails.mu.Lock()
 		all := append([]mail.Message(nil), w.mails.mails...)
 		w.mails.mu.Unlock()
