@@ -36,6 +36,9 @@ import (
 // of each page.
 const picturesVariable = "GATELODGE_SCREENSHOTS"
 
+// patience is how long a page may take to come.
+const patience = 30 * time.Second
+
 // window is a browser that looks at Slate through a socket.
 type window struct {
 	t    *testing.T
@@ -129,7 +132,7 @@ func (b *window) send(fields ...string) {
 
 func (b *window) load(what string, lead chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	if _, err := chromedp.RunResponse(ctx, lead); err != nil {
 		b.t.Fatalf("%s: %v", what, err)
@@ -184,7 +187,14 @@ func (b *window) look(name string) {
 		}
 		b.keep(fmt.Sprintf("slate-%s-%s-%d.png", name, at.scheme, at.width))
 	}
-	if at := evaluate[string](b, `(document.querySelector("[aria-invalid=true]") ?? document.activeElement) === document.activeElement ? "" : document.activeElement.outerHTML.slice(0, 200)`); at != "" {
+	// A page gives the focus only when it is painted.
+	at := ""
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if at = evaluate[string](b, `(document.querySelector("[aria-invalid=true]") ?? document.activeElement) === document.activeElement ? "" : document.activeElement.outerHTML.slice(0, 200)`); at == "" {
+			break
+		}
+	}
+	if at != "" {
 		b.t.Errorf("%s: the focus is not at the first error, but at %s", name, at)
 	}
 	if n := evaluate[int](b, `document.querySelectorAll("h1").length`); n != 1 {
