@@ -34,10 +34,9 @@ type introspection struct {
 // is learned of others' tokens (CVE-2026-58425).
 func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) error {
 	x := &exchange{path: oauth.Standard, now: p.Now()}
-	params, err := p.identify(r, x)
-	if err == nil && x.method == oauth.AuthNone {
-		// CVE-2026-92288: introspection is for callers that have proved who they are.
-		err = oauth.ClientAuthenticationFailed().Because("Introspection needs the client secret or key.")
+	params, err := p.parse(r, x)
+	if err == nil {
+		err = p.identifyProved(r, x, params)
 	}
 	if err == nil && params.Value("token") == "" {
 		err = oauth.MissingParameter("token")
@@ -53,6 +52,24 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) error {
 		return p.unavailable(w, r, err)
 	}
 	return writeJSON(w, http.StatusOK, answer)
+}
+
+// identifyProved lets in who has proved who they are (CVE-2026-92288), and so not who
+// says nothing about that either.
+func (p *Provider) identifyProved(r *http.Request, x *exchange, params oauth.Params) error {
+	unproved := func() error {
+		return oauth.ClientAuthenticationFailed().Because("Introspection needs the client ID, and its secret or key.")
+	}
+	if len(r.Header.Values("Authorization")) == 0 && params.Value("client_id") == "" && params.Value("client_assertion") == "" {
+		return unproved()
+	}
+	if err := p.identifyClient(r, x, params); err != nil {
+		return err
+	}
+	if x.method == oauth.AuthNone {
+		return unproved()
+	}
+	return nil
 }
 
 func (p *Provider) inspect(r *http.Request, client *registry.SecurityProfile, text string) (introspection, error) {

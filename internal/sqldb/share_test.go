@@ -64,14 +64,20 @@ func shared(t *testing.T, db *sqldb.DB, statements ...func() error) []error {
 		}
 	})
 	for n := 0; n == 0; {
-		if err := db.QueryRow(t.Context(), `SELECT COUNT(*) FROM pg_locks WHERE NOT granted`).Scan(&n); err != nil {
+		if err := db.QueryRow(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 	}
 	errs := make([]error, len(statements))
+	var begun sync.WaitGroup
 	for i, statement := range statements {
-		wg.Go(func() { errs[i] = statement() })
+		begun.Add(1)
+		wg.Go(func() {
+			begun.Done()
+			errs[i] = statement()
+		})
 	}
+	begun.Wait()
 	time.Sleep(50 * time.Millisecond) // most of them wait by now; the tests bear that some do not
 	release()
 	wg.Wait()

@@ -2,7 +2,9 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 )
 
 // helpPages are the pages below /help, in the order of the walk; those that are no step of it come after.
@@ -93,9 +95,15 @@ func (k *Kit) signedIn(r *http.Request) *AccountBadge {
 	return k.account(r)
 }
 
-// NotFound is the page for addresses where nothing is, with ways on.
+// NotFound is the page for addresses where nothing is, with ways on. An address that was
+// typed with a slash at its end is looked for without it first.
 func (k *Kit) NotFound(links ...Link) http.Handler {
-	return k.Browser(func(http.ResponseWriter, *http.Request) error {
+	return k.Browser(func(w http.ResponseWriter, r *http.Request) error {
+		bare := url.URL{Path: strings.TrimRight(r.URL.Path, "/"), RawQuery: r.URL.RawQuery}
+		if bare.Path != r.URL.Path && bare.Path != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			http.Redirect(w, r, localURL(&bare), http.StatusFound)
+			return nil
+		}
 		return NotFound("No page has this address.", links...)
 	})
 }

@@ -104,6 +104,17 @@ func TestSite(t *testing.T) {
 	if w := serve(site, httptest.NewRequest("GET", "/nothing", nil)); w.Code != 404 {
 		t.Errorf("/nothing: status %d", w.Code)
 	}
+	for address, goesTo := range map[string]string{
+		"/help/": "/help", "/help/tokens/": "/help/tokens", "/console/?a=b#c": "/console?a=b%23c", "/assets/": "/assets",
+		"/%2Fevil.example/": "/", "/%5Cevil.example/": "/%5Cevil.example",
+	} {
+		if w := serve(site, httptest.NewRequest("GET", address, nil)); w.Code != http.StatusFound || w.Header().Get("Location") != goesTo {
+			t.Errorf("%s: status %d, goes to %s", address, w.Code, w.Header().Get("Location"))
+		}
+	}
+	if w := serve(site, httptest.NewRequest("POST", "/nothing/", nil)); w.Code != 404 {
+		t.Errorf("a form to /nothing/: status %d", w.Code)
+	}
 	signedIn := *k
 	signedIn.account = func(*http.Request) *AccountBadge { return badge }
 	if site, err = signedIn.Site(); err != nil {
