@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"gatelodge/internal/oauth"
 	"gatelodge/internal/sim"
 )
 
@@ -103,6 +104,13 @@ func TestTokenErrors(t *testing.T) {
 			if got.Header.Get("Allow") != "POST" {
 				t.Errorf("Allow %q", got.Header.Get("Allow"))
 			}
+		})
+		t.Run(path+" neither form nor JSON", func(t *testing.T) {
+			r := w.Request(http.MethodPost, sim.TokenPath(d), nil, "Content-Type", "text/plain")
+			wire{400, "invalid_request", map[oauth.Dialect]string{
+				oauth.Standard:        "The Content-Type must be application/x-www-form-urlencoded",
+				oauth.LoginWithAmazon: "The Content-Type must be application/x-www-form-urlencoded or application/json",
+			}[d]}.check(t, w.Do(r))
 		})
 	}
 }

@@ -239,7 +239,11 @@ func tokenValues(r *http.Request, path oauth.Dialect) (url.Values, error) {
 		}
 		return values, nil
 	}
-	return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "The Content-Type must be application/x-www-form-urlencoded"}
+	accepted := "application/x-www-form-urlencoded"
+	if path == oauth.LoginWithAmazon {
+		accepted += " or application/json"
+	}
+	return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "The Content-Type must be " + accepted}
 }
 
 func readBody(r *http.Request) ([]byte, error) {
