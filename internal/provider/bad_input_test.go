@@ -165,13 +165,16 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions, "BREW"} {
-		for _, path := range []string{"/oauth2/token", "/auth/o2/token", "/auth/o2/tokeninfo"} {
+		for _, path := range []string{
+			"/oauth2/token", "/auth/o2/token", "/auth/o2/tokeninfo", "/user/profile", "/ap/user/profile",
+			"/oauth2/clients/amzn1.application-oa2-client.00000000000000000000000000000000",
+		} {
 			got := w.Do(w.Request(method, path, nil))
 			if got.Status != http.StatusMethodNotAllowed || !json.Valid([]byte(got.Body)) {
 				t.Errorf("%s %s: %v", method, path, got)
 			}
 		}
-		for _, path := range []string{"/oauth2/authorize", "/ap/oa", "/consent", "/user/profile", "/ap/user/profile"} {
+		for _, path := range []string{"/oauth2/authorize", "/ap/oa", "/consent"} {
 			if got := w.Do(w.Request(method, path, nil)); got.Status/100 != 4 {
 				t.Errorf("%s %s: %v", method, path, got)
 			}

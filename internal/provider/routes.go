@@ -57,12 +57,10 @@ func (p *Provider) Routes(mux *http.ServeMux) {
 	for _, auth := range spellings("auth") {
 		mux.Handle("/"+auth+"/", amazon)
 	}
-	mux.Handle("GET /user/profile", p.onlyShared(p.userProfile, http.MethodGet, http.MethodHead))
-	mux.Handle("OPTIONS /user/profile", p.onlyShared(p.userProfile, http.MethodGet, http.MethodHead))
-	mux.Handle("GET /ap/user/profile", p.onlyShared(p.oldUserProfile, http.MethodGet, http.MethodHead))
-	mux.Handle("OPTIONS /ap/user/profile", p.onlyShared(p.oldUserProfile, http.MethodGet, http.MethodHead))
+	mux.Handle("/user/profile", p.onlyShared(p.userProfile, http.MethodGet, http.MethodHead))
+	mux.Handle("/ap/user/profile", p.onlyShared(p.oldUserProfile, http.MethodGet, http.MethodHead))
 	mux.Handle("GET "+registry.RelayPath, p.Kit.Browser(p.relay))
-	mux.Handle("GET /oauth2/clients/{client_id}", p.Kit.API(p.clientFacts))
+	mux.Handle("/oauth2/clients/{client_id}", p.only(p.clientFacts, http.MethodGet, http.MethodHead))
 }
 
 // Countries serves the device's page below every country, in any case of the letters:
