@@ -78,7 +78,7 @@ func New(o Options) (*Surface, error) {
 		web.Label{Name: "email", Text: "Email"}, web.Label{Name: "password", Text: "Password"},
 		web.Label{Name: "new_password", Text: "New password"},
 		web.Label{Name: "postal_code", Text: "Postal code"},
-		web.Label{Name: "company", Text: "Company"}, web.Label{Name: "country", Text: "Country"},
+		web.Label{Name: "company", Text: "Company"}, web.Label{Name: "country", Text: "Country", Chosen: true},
 		web.Label{Name: "continue"}, web.Label{Name: "typed"}, web.Label{Name: "expired"},
 		web.Label{Name: "version"}, web.Label{Name: "token"}, web.Label{Name: "session"}, web.Label{Name: "grant"},
 		web.Label{Name: "again"}, web.Label{Name: "joining"},

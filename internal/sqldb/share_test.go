@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,19 +72,27 @@ func shared(t *testing.T, db *sqldb.DB, statements ...func() error) []error {
 		}
 	}
 	errs := make([]error, len(statements))
-	var begun sync.WaitGroup
+	var answered atomic.Int64
 	for i, statement := range statements {
-		begun.Add(1)
 		wg.Go(func() {
-			begun.Done()
 			errs[i] = statement()
+			answered.Add(1)
 		})
 	}
-	begun.Wait()
-	time.Sleep(50 * time.Millisecond) // most of them wait by now; the tests bear that some do not
+	for limit := time.Now().Add(5 * time.Second); time.Now().Before(limit); time.Sleep(time.Millisecond) {
+		if int(answered.Load())+inTheQueue() > len(statements) { // and the one that they wait for
+			break
+		}
+	}
 	release()
 	wg.Wait()
 	return errs
+}
+
+// inTheQueue is how many wait for their turn to write, or for the outcome.
+func inTheQueue() int {
+	stacks := make([]byte, 1<<20)
+	return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "sqldb.(*sharer).exec(")
 }
 
 func inserting(ctx context.Context, db *sqldb.DB, id int, name string) func() error {

@@ -19,9 +19,11 @@ import (
 // Label names a form field for people. When the server fails, the page that
 // gives back what was typed shows the fields in the order in which their labels
 // were registered. A Label with empty Text marks a field that carries no typed
-// text (a version, a sealed value, a button): it travels along unseen.
+// text (a version, a sealed value, a button): it travels along unseen. One that is
+// Chosen was picked from what there is: it is shown, and travels along as it is.
 type Label struct {
 	Name, Text string
+	Chosen     bool
 }
 
 // Labels registers the labels of forms that are posted below a path; of several
@@ -149,7 +151,7 @@ type posted struct {
 
 type postedField struct {
 	ID, Name, Label, Value string
-	Secret, Long           bool
+	Secret, Long, Chosen   bool
 }
 
 type postedFileField struct {
@@ -174,10 +176,10 @@ func (k *Kit) rebuild(r *http.Request) *posted {
 		}
 		values := r.PostForm[name]
 		label, visible := labels.label(name)
-		secret := isSecretName(name)
+		secret, chosen := isSecretName(name), labels.chosen(name)
 		for i, v := range values {
 			f := postedField{
-				ID: fmt.Sprintf("p%d", len(p.Fields)), Name: name, Label: label, Value: v, Secret: secret,
+				ID: fmt.Sprintf("p%d", len(p.Fields)), Name: name, Label: label, Value: v, Secret: secret, Chosen: chosen,
 				Long: len(v) > 60 || strings.ContainsAny(v, "\r\n"),
 			}
 			if len(values) > 1 {
@@ -240,6 +242,11 @@ func (s labelSet) label(name string) (text string, visible bool) {
 		return l.Text, l.Text != ""
 	}
 	return spell(name), true
+}
+
+func (s labelSet) chosen(name string) bool {
+	i := s.index(name)
+	return i < len(s) && s[i].Chosen
 }
 
 // spell makes a label out of a name that has none.

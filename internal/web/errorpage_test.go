@@ -64,10 +64,11 @@ func failing(k *Kit) http.Handler {
 
 func TestFailureGivesBackWhatWasTyped(t *testing.T) {
 	k := testKit(t, Options{})
-	k.Labels("/", Label{"name", "Security Profile Name"}, Label{"return_url", "Allowed Return URL"}, Label{"version", ""}, Label{"app_secret", ""})
+	k.Labels("/", Label{Name: "name", Text: "Security Profile Name"}, Label{Name: "return_url", Text: "Allowed Return URL"}, Label{Name: "version"}, Label{Name: "app_secret"},
+		Label{Name: "kind", Text: "Kind of application", Chosen: true})
 	typed := url.Values{
 		"name": {`"><script>alert(1)</script>`}, "return_url.0": {"https://a.example/"}, "return_url.10": {"https://k.example/"},
-		"return_url.2": {"https://c.example/"}, "about": {"one\ntwo"}, "version": {"7"}, "scope": {"a", "b"},
+		"return_url.2": {"https://c.example/"}, "about": {"one\ntwo"}, "version": {"7"}, "scope": {"a", "b"}, "kind": {"single-page"},
 		"password": {"hunter2"}, "new_Password": {"hunter3"}, "client_secret": {"hunter4"}, "app_secret": {"hunter5"},
 	}
 	w := serve(failing(k), post("/console/profiles/1?x=1", typed))
@@ -90,6 +91,9 @@ func TestFailureGivesBackWhatWasTyped(t *testing.T) {
 	}
 	if !strings.Contains(page, `<form method="post" class="form">`) {
 		t.Error("the form names an address of its own")
+	}
+	if !strings.Contains(page, `<span class="label">Kind of application</span><input type="hidden" name="kind" value="single-page"><p>single-page</p>`) {
+		t.Error("what was chosen is to be seen and not to be typed")
 	}
 	labels := regexp.MustCompile(`<label for="p\d+">([^<]*)</label>`).FindAllStringSubmatch(page, -1)
 	var got []string
@@ -183,7 +187,7 @@ func TestFailureAfterParsing(t *testing.T) {
 
 func TestLabelOrder(t *testing.T) {
 	k := testKit(t, Options{})
-	k.Labels("/", Label{"b", "B"}, Label{"row", "Row"}, Label{"row.0", "First row"})
+	k.Labels("/", Label{Name: "b", Text: "B"}, Label{Name: "row", Text: "Row"}, Label{Name: "row.0", Text: "First row"})
 	got := k.labelsFor("/").order([]string{"zz", "row.1", "a", "row.0", "b"})
 	if want := []string{"b", "row.1", "row.0", "a", "zz"}; !slices.Equal(got, want) {
 		t.Errorf("order %q, want %q", got, want)
@@ -222,8 +226,8 @@ func FuzzLocalURL(f *testing.F) {
 // A field of one name has another label on another surface.
 func TestLabelsOfTheLongestPath(t *testing.T) {
 	k := testKit(t, Options{})
-	k.Labels("/", Label{"name", "Name"})
-	k.Labels("/console", Label{"name", "Security Profile Name"})
+	k.Labels("/", Label{Name: "name", Text: "Name"})
+	k.Labels("/console", Label{Name: "name", Text: "Security Profile Name"})
 	for path, want := range map[string]string{"/account": "Name", "/console/profiles/new": "Security Profile Name"} {
 		if got, _ := k.labelsFor(path).label("name"); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)

@@ -101,7 +101,7 @@ func TestGallery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.Labels("/", Label{"name", "Security Profile Name"}, Label{"logo", "Consent Logo Image"}, Label{"version", ""})
+	k.Labels("/", Label{Name: "name", Text: "Security Profile Name"}, Label{Name: "logo", Text: "Consent Logo Image"}, Label{Name: "version"})
 	mux := http.NewServeMux()
 	mux.Handle("/", site)
 	names := []string{"list", "form", "settings", "consent", "unvouched", "signin"}

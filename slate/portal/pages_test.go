@@ -210,6 +210,7 @@ func (b *window) keep(file string) {
 	}
 	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 	b.must(err)
+	b.must(os.MkdirAll(folder, 0o755))
 	b.must(os.WriteFile(filepath.Join(folder, file), picture, 0o644))
 }
 

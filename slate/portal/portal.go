@@ -119,9 +119,9 @@ func New(o Options) (*Portal, error) {
 // labels are for the page that gives back what was typed when Slate fails.
 func (p *Portal) labels() {
 	p.Kit.Labels("/accounts/",
-		web.Label{Name: "client_id", Text: "Client ID"}, web.Label{Name: "reporting", Text: "Reporting"}, web.Label{Name: "purpose", Text: "What it is for"},
-		web.Label{Name: "code", Text: "User code"}, web.Label{Name: "email", Text: "Email"}, web.Label{Name: "days", Text: "Good for"},
-		web.Label{Name: "manage", Text: "Manage"}, web.Label{Name: "reports", Text: "Reports: View Only"}, web.Label{Name: "seen"}, web.Label{Name: "look"})
+		web.Label{Name: "client_id", Text: "Client ID"}, web.Label{Name: "reporting", Text: "Reporting", Chosen: true}, web.Label{Name: "purpose", Text: "What it is for"},
+		web.Label{Name: "code", Text: "User code"}, web.Label{Name: "email", Text: "Email"}, web.Label{Name: "days", Text: "Good for", Chosen: true},
+		web.Label{Name: "manage", Text: "Manage", Chosen: true}, web.Label{Name: "reports", Text: "Reports: View Only", Chosen: true}, web.Label{Name: "seen"}, web.Label{Name: "look"})
 }
 
 // Routes registers the pages. What else answers on the address has longer paths.
