@@ -15,11 +15,8 @@ import (
 
 // notPages are routes for GET that are no pages.
 var notPages = map[string]string{
-	"GET /logos/{file}":               "a picture",
-	"GET /favicon.ico":                "a picture",
-	"GET /user/profile":               "JSON for applications",
-	"GET /ap/user/profile":            "JSON for applications",
-	"GET /oauth2/clients/{client_id}": "JSON for applications",
+	"GET /logos/{file}": "a picture",
+	"GET /favicon.ico":  "a picture",
 }
 
 // pageRoutes reads from the source which patterns the surfaces and the site serve
