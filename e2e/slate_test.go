@@ -46,7 +46,8 @@ func serveSlate(t *testing.T, s *server) *slate {
 	}
 	var printed struct{ URL string }
 	log := &lockedBuffer{}
-	cmd := start(t, log, &printed, shared.slate, "serve", "--json", "--data", p.data, "--listen", "127.0.0.1:"+port,
+	// A judge that reads everything, one item a page, is not told to wait on a fast machine.
+	cmd := start(t, log, &printed, shared.slate, "serve", "--json", "--data", p.data, "--listen", "127.0.0.1:"+port, "--burst", "1000",
 		"--gatelodge", s.issuer, "--client-id", id, "--client-secret-file", secretFile, "--contact", "help@slate.example")
 	t.Cleanup(func() { stop(t, log, cmd) })
 	if printed.URL != p.url {
